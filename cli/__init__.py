@@ -1,0 +1,1 @@
+"""A thin click front on etsledger.ledger and etsledger.projections."""

@@ -1,0 +1,1 @@
+"""What the regulation says. Pure: no SQL, no click, no clock, no file."""

@@ -1,0 +1,201 @@
+"""The registrar's desk: the facts and the common checks that every decision draws on.
+
+A ``decide`` function gets its command and a ``Desk`` and asks in the order of refusals:
+what is referred to, who takes part, unit and route, dates, limits, holdings, back-dating.
+"""
+
+from datetime import datetime
+from typing import NamedTuple, Protocol
+
+from etsledger.domain.errors import (
+    AccountClosed,
+    AccountFrozen,
+    BackdatedOverdraft,
+    InsufficientUnits,
+    InvalidCommand,
+    UnknownAccount,
+    UnknownEntity,
+    UnknownReference,
+    UnknownRegistry,
+)
+from etsledger.domain.events import BUILT_IN_ACCOUNTS, ISSUANCE, Event
+from etsledger.domain.rulebook import Route, Rulebook, load
+from etsledger.domain.state import Account, Claim, Entity, Fact, RegistryState, State
+from etsledger.domain.times import iso
+
+
+class Depth(NamedTuple):
+    """What an account holds of a unit at an instant, and the least available after it."""
+
+    held: int
+    available: int
+    lowest_after: int
+
+
+class Recorded(NamedTuple):
+    """An event of the past with where it stands."""
+
+    fact: Fact
+    event: Event
+
+
+class Past(Protocol):
+    """What decisions may ask of history; the ledger answers from its postings and log."""
+
+    def depth(self, registry: str, account: str, unit: str, since: datetime) -> Depth:
+        """The holding at ``since`` and the lowest available from then on, as known now."""
+        ...
+
+    def moved_after(self, registry: str, account: str, at: datetime) -> bool:
+        """Whether any posting of the account takes effect after an instant."""
+        ...
+
+    def recorded(self, command_id: str) -> list[Recorded]:
+        """The events that a command wrote; empty when no such command was accepted."""
+        ...
+
+
+class Desk:
+    """One decision's view: its registry, the rulebook in force then, and the past."""
+
+    def __init__(
+        self,
+        state: State,
+        past: Past,
+        registry_id: str,
+        registry: RegistryState,
+        effective_at: datetime,
+        command_id: str,
+    ) -> None:
+        self.state = state
+        self.past = past
+        self.registry_id = registry_id
+        self.registry = registry
+        self.effective_at = effective_at
+        self.command_id = command_id
+        self.rules: Rulebook = load(state.rulebooks[registry.rulebook_at(effective_at).hash])
+
+    def account(self, account_id: str) -> Account:
+        """An account of this registry. Raises UnknownAccount."""
+        account = self.registry.accounts.get(account_id)
+        if account is None:
+            raise UnknownAccount(
+                f"registry {self.registry_id} has no account {account_id!r}; open_account opens one",
+                account=account_id,
+            )
+        return account
+
+    def entity(self, entity_id: str) -> Entity:
+        """An entity of this registry. Raises UnknownEntity."""
+        entity = self.registry.entities.get(entity_id)
+        if entity is None:
+            raise UnknownEntity(
+                f"registry {self.registry_id} has no entity {entity_id!r}; "
+                "register_entity registers one",
+                entity=entity_id,
+            )
+        return entity
+
+    def claim(self, table: dict[str, Claim], command_id: str, kind: str) -> Claim:
+        """The open freeze, pledge or surrender of a command id. Raises UnknownReference."""
+        claim = table.get(command_id)
+        if claim is None:
+            earlier = self.past.recorded(command_id)
+            found = f"that command recorded {type(earlier[0].event).__name__}" if earlier else (
+                "no accepted command has that id"
+            )  # fmt: skip
+            raise UnknownReference(
+                f"{command_id!r} is not an open {kind} of registry {self.registry_id}: {found}",
+                reference_id=command_id, expected=kind,
+            )  # fmt: skip
+        return claim
+
+    def not_before(self, earlier: datetime, what: str) -> None:
+        """Refuses (InvalidCommand) a fact that would take effect before what it ends."""
+        if self.effective_at < earlier:
+            raise InvalidCommand(
+                f"effective_at {iso(self.effective_at)} is before {what} took effect "
+                f"({iso(earlier)})",
+                field="effective_at", earliest=iso(earlier),
+            )  # fmt: skip
+
+    def open_at_effective_time(self, account_id: str, account: Account) -> None:
+        """Raises AccountClosed when the account is closed at the effective time."""
+        if account.closed_at is not None and account.closed_at <= self.effective_at:
+            raise AccountClosed(
+                f"account {account_id} is closed since {iso(account.closed_at)}",
+                account=account_id, closed_at=iso(account.closed_at),
+            )  # fmt: skip
+
+    def may_send(self, account_id: str, account: Account, unit: str) -> None:
+        """Raises AccountClosed or AccountFrozen when the account may not send ``unit`` now."""
+        self.open_at_effective_time(account_id, account)
+        self._not_stopped(account_id, account, unit, ("out", "both"))
+
+    def may_receive(self, account_id: str, account: Account, unit: str) -> None:
+        """Raises AccountClosed or AccountFrozen when the account may not receive ``unit``."""
+        self.open_at_effective_time(account_id, account)
+        self._not_stopped(account_id, account, unit, ("both",))
+
+    def _not_stopped(
+        self, account_id: str, account: Account, unit: str, directions: tuple[str, ...]
+    ) -> None:
+        for stop in account.stops:
+            if stop.direction in directions and stop.covers(unit, self.effective_at):
+                raise AccountFrozen(
+                    f"account {account_id} is frozen ({stop.direction}, units {stop.unit}) since "
+                    f"{iso(stop.since)} by command {stop.freeze!r}; unfreeze that one first",
+                    account=account_id, freeze=stop.freeze,
+                )  # fmt: skip
+
+    def route(self, movement: str, unit: str, source: Account, target: Account) -> Route:
+        """The matrix row of a movement. Raises UnitNotAllowed, RouteNotAllowed."""
+        return self.rules.route(movement, unit, source.kind, target.kind)
+
+    def take(self, account_id: str, unit: str, quantity: int) -> None:
+        """Checks that ``quantity`` tonnes can leave or be reserved from the effective time on.
+
+        Raises InsufficientUnits when short at that very time, BackdatedOverdraft when a
+        later fact already known would be left short.
+        """
+        holding = self.registry.holding(account_id, unit)
+        if self.effective_at >= holding.last:
+            held, available, lowest = holding.held, holding.available, holding.available
+        else:
+            held, available, lowest = self.past.depth(
+                self.registry_id, account_id, unit, self.effective_at
+            )
+        if available < quantity:
+            raise InsufficientUnits(
+                f"account {account_id} has {max(available, 0)} t of {unit} available at "
+                f"{iso(self.effective_at)} (held {held}), {quantity} asked: "
+                f"{quantity - max(available, 0)} short",
+                account=account_id, unit=unit, held=held, available=max(available, 0),
+                asked=quantity,
+            )  # fmt: skip
+        if lowest < quantity:
+            raise BackdatedOverdraft(
+                f"account {account_id} has {available} t of {unit} at {iso(self.effective_at)}, "
+                f"but only {max(lowest, 0)} t stay free of later facts already recorded; "
+                f"{quantity} asked",
+                account=account_id, unit=unit, held=held, available=available,
+                lowest=max(lowest, 0), asked=quantity,
+            )  # fmt: skip
+
+
+BUILT_IN: dict[str, Account] = {
+    name: Account(kind=name) for name in (*BUILT_IN_ACCOUNTS, ISSUANCE)
+}
+OUTSIDE = BUILT_IN[ISSUANCE]
+
+
+def registry_of(state: State, registry_id: str) -> RegistryState:
+    """An open registry. Raises UnknownRegistry."""
+    registry = state.registries.get(registry_id)
+    if registry is None:
+        opened = ", ".join(sorted(state.registries)) or "none"
+        raise UnknownRegistry(
+            f"no registry {registry_id!r} is open here (open: {opened}); open_registry opens one",
+            registry=registry_id,
+        )
+    return registry

@@ -1,0 +1,150 @@
+"""Refusals: why a command was not accepted, each with a stable code and its numbers.
+
+    Refusal
+    ├─ InvalidCommand            the shape: a field is missing, unknown or out of range
+    ├─ DuplicateCommand          the id was used before with other content
+    ├─ what it refers to
+    │  ├─ UnknownRegistry  UnknownEntity  UnknownAccount  UnknownReference
+    │  └─ AccountExists  AlreadyReversed  NotReversible
+    ├─ who takes part
+    │  ├─ AccountFrozen  AccountClosed  AccountNotEmpty
+    │  └─ ParticipantNotAllowed  NotAuthorised  ApprovalRequired
+    ├─ unit and route
+    │  └─ UnitNotAllowed  RouteNotAllowed
+    ├─ size and limits
+    │  └─ IssuanceCapExceeded
+    ├─ holdings
+    │  └─ InsufficientUnits  RestrictedUnits
+    ├─ back-dating
+    │  └─ BackdatedOverdraft  PeriodClosed
+    └─ Conflict                  another writer won every retry
+
+When several are true the first of this order is given. The order of checks inside every
+``decide`` follows it. A refusal is an exception; an audit finding is a value (see
+``etsledger.ledger.verify``).
+"""
+
+from typing import Any, ClassVar
+
+Numbers = dict[str, Any]
+
+
+class Refusal(Exception):
+    """A command that was not accepted: nothing was written and nothing changed.
+
+    ``code`` is stable for programs; ``numbers`` are the figures that decided; the message
+    says what was expected, what was found, and what to do next.
+    """
+
+    code: ClassVar[str] = "Refusal"
+
+    def __init_subclass__(cls) -> None:
+        cls.code = cls.__name__
+
+    def __init__(self, message: str, **numbers: Any) -> None:
+        super().__init__(message)
+        self.message = message
+        self.numbers: Numbers = numbers
+
+    def as_dict(self) -> Numbers:
+        """``{"code", "message", …the numbers that decided…}`` as ``apply`` prints it."""
+        return {"code": self.code, "message": self.message, **self.numbers}
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return (_rebuild, (type(self), self.message, self.numbers))
+
+
+def _rebuild(kind: type[Refusal], message: str, numbers: Numbers) -> Refusal:
+    return kind(message, **numbers)
+
+
+class InvalidCommand(Refusal):
+    """A field is missing, unknown, of the wrong type or out of range."""
+
+
+class DuplicateCommand(Refusal):
+    """The id was accepted before with other content; ids are used once in a store."""
+
+
+class UnknownRegistry(Refusal):
+    """No registry of that name was opened."""
+
+
+class UnknownEntity(Refusal):
+    """No entity of that id is registered."""
+
+
+class UnknownAccount(Refusal):
+    """No account of that id is open in the registry."""
+
+
+class UnknownReference(Refusal):
+    """The command names an earlier command that is not in the log, or is of another kind."""
+
+
+class AccountExists(Refusal):
+    """An account or entity of that id is there already."""
+
+
+class AlreadyReversed(Refusal):
+    """A fact is reversed once only."""
+
+
+class NotReversible(Refusal):
+    """The rulebook lets no such fact be reversed, or its units are no longer where they went."""
+
+
+class AccountFrozen(Refusal):
+    """A freeze in force at the effective time stops the account."""
+
+
+class AccountClosed(Refusal):
+    """The account is closed at the effective time."""
+
+
+class AccountNotEmpty(Refusal):
+    """An account is closed only when it holds nothing and nothing is pending."""
+
+
+class ParticipantNotAllowed(Refusal):
+    """The rulebook does not admit this kind of account or participant."""
+
+
+class NotAuthorised(Refusal):
+    """The actor may not send this command."""
+
+
+class ApprovalRequired(Refusal):
+    """The rulebook asks for a second person."""
+
+
+class UnitNotAllowed(Refusal):
+    """The rulebook of this registry does not know the unit."""
+
+
+class RouteNotAllowed(Refusal):
+    """No row of the rulebook's routes lets this unit go from here to there."""
+
+
+class IssuanceCapExceeded(Refusal):
+    """More than the registry may issue of this unit."""
+
+
+class PeriodClosed(Refusal):
+    """The date lies in a closed period."""
+
+
+class InsufficientUnits(Refusal):
+    """The account is short at the effective time itself (``held, available, asked``)."""
+
+
+class RestrictedUnits(Refusal):
+    """The units are there but may not be used this way."""
+
+
+class BackdatedOverdraft(Refusal):
+    """Covered at the effective time, but a later fact already known would be left short."""
+
+
+class Conflict(Refusal):
+    """Another writer won every retry; nothing was written, the command may be sent again."""

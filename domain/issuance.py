@@ -1,0 +1,186 @@
+"""Issuance: how units come to be, and their way among government accounts (rule X-5).
+
+``opening_balance`` belongs here too: a labelled fact for books that begin in the middle.
+"""
+
+from typing import Any, Literal
+
+from msgspec import field
+from pydantic import BaseModel, ConfigDict, Field
+
+from etsledger.domain.commands import MAX_TONNES, Balance, Command, Id, Tonnes, Unit
+from etsledger.domain.desk import OUTSIDE, Desk
+from etsledger.domain.errors import IssuanceCapExceeded, RouteNotAllowed
+from etsledger.domain.events import AUTHORITY, ISSUANCE, RESERVE, Event, Posting, move
+
+
+class OpeningFacts(BaseModel):
+    """History that later rules need where the books begin in the middle (tonnes)."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+    net_sales: dict[str, int] | None = None
+    borrowed: Balance | None = None
+    recall_open: Balance | None = None
+    arrears: dict[str, Balance] | None = None
+
+
+class OpeningBalance(Command):
+    """States what an account held when these books began."""
+
+    example = (
+        '{"command": "opening_balance", "id": "10", "registry": "trial", "account": "crrc-1", '
+        '"unit": "CEA:2021", "quantity": 700}'
+    )
+    command: Literal["opening_balance"] = "opening_balance"
+    account: Id
+    unit: Unit
+    quantity: Tonnes
+    facts: OpeningFacts | None = None
+
+
+class Issue(Command):
+    """Issues units into an account, by default the authority's."""
+
+    example = (
+        '{"command": "issue", "id": "11", "registry": "trial", "unit": "CEA:2023", '
+        '"quantity": 1000}'
+    )
+    command: Literal["issue"] = "issue"
+    unit: Unit
+    quantity: Tonnes
+    to: Id = AUTHORITY
+
+
+class Distribute(Command):
+    """Moves units between government accounts."""
+
+    example = (
+        '{"command": "distribute", "id": "12", "registry": "trial", "unit": "CEA:2023", '
+        '"quantity": 1000, "from": "authority", "to": "hubei"}'
+    )
+    command: Literal["distribute"] = "distribute"
+    unit: Unit
+    quantity: Tonnes
+    source: Id = Field(alias="from")
+    to: Id
+
+
+class Reserve(Command):
+    """Sets units of the authority aside in the reserve account."""
+
+    example = (
+        '{"command": "reserve", "id": "13", "registry": "trial", "unit": "CEA:2023", '
+        '"quantity": 50}'
+    )
+    command: Literal["reserve"] = "reserve"
+    unit: Unit
+    quantity: Tonnes
+
+
+class OpeningBalanceRecorded(Event, kw_only=True):
+    """An account held this much when the books began; counted as issued."""
+
+    account: str
+    facts: dict[str, Any] | None = None
+    quantity: int
+    unit: str
+
+    def postings(self) -> tuple[Posting, ...]:
+        """From the outside into the account."""
+        return move(self.unit, self.quantity, ISSUANCE, self.account)
+
+
+class UnitsIssued(Event, kw_only=True):
+    """Units came to be."""
+
+    quantity: int
+    target: str = field(name="to")
+    unit: str
+
+    def postings(self) -> tuple[Posting, ...]:
+        """From the outside into the account."""
+        return move(self.unit, self.quantity, ISSUANCE, self.target)
+
+
+class UnitsDistributed(Event, kw_only=True):
+    """Units went from one government account to another."""
+
+    source: str = field(name="from")
+    quantity: int
+    target: str = field(name="to")
+    unit: str
+
+    def postings(self) -> tuple[Posting, ...]:
+        """From source to target."""
+        return move(self.unit, self.quantity, self.source, self.target)
+
+
+class UnitsReserved(Event, kw_only=True):
+    """Units of the authority were set aside in the reserve."""
+
+    quantity: int
+    unit: str
+
+    def postings(self) -> tuple[Posting, ...]:
+        """From the authority to the reserve."""
+        return move(self.unit, self.quantity, AUTHORITY, RESERVE)
+
+
+def _within_exact_integers(desk: Desk, unit: str, quantity: int) -> None:
+    issued = -desk.registry.holding(ISSUANCE, unit).held
+    if issued + quantity > MAX_TONNES:
+        raise IssuanceCapExceeded(
+            f"{unit} would reach {issued + quantity} t issued; no total above {MAX_TONNES} t "
+            "can be kept exactly",
+            unit=unit, issued=issued, asked=quantity, cap=MAX_TONNES,
+        )  # fmt: skip
+
+
+def decide_opening_balance(command: OpeningBalance, desk: Desk) -> OpeningBalanceRecorded:
+    """Raises UnknownAccount, AccountClosed, AccountFrozen, UnitNotAllowed, RouteNotAllowed."""
+    account = desk.account(command.account)
+    desk.may_receive(command.account, account, command.unit)
+    desk.route("opening_balance", command.unit, OUTSIDE, account)
+    _within_exact_integers(desk, command.unit, command.quantity)
+    facts = command.facts.model_dump(exclude_none=True) if command.facts else None
+    return OpeningBalanceRecorded(
+        account=command.account, facts=facts, quantity=command.quantity, unit=command.unit
+    )
+
+
+def decide_issue(command: Issue, desk: Desk) -> UnitsIssued:
+    """Raises UnknownAccount, AccountClosed, AccountFrozen, UnitNotAllowed, RouteNotAllowed,
+    IssuanceCapExceeded."""
+    account = desk.account(command.to)
+    desk.may_receive(command.to, account, command.unit)
+    desk.route("issue", command.unit, OUTSIDE, account)
+    _within_exact_integers(desk, command.unit, command.quantity)
+    return UnitsIssued(quantity=command.quantity, target=command.to, unit=command.unit)
+
+
+def decide_distribute(command: Distribute, desk: Desk) -> UnitsDistributed:
+    """Raises UnknownAccount, AccountClosed, AccountFrozen, UnitNotAllowed, RouteNotAllowed,
+    InsufficientUnits, BackdatedOverdraft."""
+    source, target = desk.account(command.source), desk.account(command.to)
+    desk.may_send(command.source, source, command.unit)
+    desk.may_receive(command.to, target, command.unit)
+    desk.route("distribute", command.unit, source, target)
+    if command.source == command.to:
+        raise RouteNotAllowed(
+            f"units of {command.source} cannot be distributed to itself", account=command.to
+        )
+    desk.take(command.source, command.unit, command.quantity)
+    return UnitsDistributed(
+        source=command.source, quantity=command.quantity, target=command.to, unit=command.unit
+    )
+
+
+def decide_reserve(command: Reserve, desk: Desk) -> UnitsReserved:
+    """Raises AccountFrozen, UnitNotAllowed, RouteNotAllowed, InsufficientUnits,
+    BackdatedOverdraft."""
+    source, target = desk.account(AUTHORITY), desk.account(RESERVE)
+    desk.may_send(AUTHORITY, source, command.unit)
+    desk.may_receive(RESERVE, target, command.unit)
+    desk.route("reserve", command.unit, source, target)
+    desk.take(AUTHORITY, command.unit, command.quantity)
+    return UnitsReserved(quantity=command.quantity, unit=command.unit)

@@ -1,0 +1,243 @@
+"""The present of every registry: what decisions look at, built by applying events.
+
+State holds the present and small timelines; the past is asked through a port
+(``etsledger.domain.desk.Past``). Values in the tables are immutable and replaced, never
+changed in place, so that a write which fails is undone exactly: while a journal is kept,
+every table write notes what stood there before.
+"""
+
+from datetime import datetime
+from typing import Any, Final, NamedTuple
+
+import msgspec
+
+from etsledger.domain.events import ALL_UNITS, Posting
+from etsledger.domain.rulebook import RulebookRef
+from etsledger.domain.times import EARLIEST
+
+
+class Holding(msgspec.Struct, frozen=True, gc=False):
+    """One account's tonnes of one unit, with the reservations on them.
+
+    ``last`` is the latest effective time among its postings: a fact at or after it sees
+    the present sums; an earlier one must ask the past.
+    """
+
+    held: int
+    frozen: int
+    pledged: int
+    pending: int
+    restricted: int
+    last: datetime
+
+    @property
+    def available(self) -> int:
+        """Tonnes that can leave: held less frozen, pledged, pending and restricted."""
+        return self.held - self.frozen - self.pledged - self.pending - self.restricted
+
+
+class Stop(msgspec.Struct, frozen=True, gc=False):
+    """A freeze of a whole account, or of all it has of one unit, from one time to another."""
+
+    freeze: str
+    unit: str
+    direction: str
+    since: datetime
+    until: datetime | None = None
+
+    def covers(self, unit: str, at: datetime) -> bool:
+        """Whether the freeze is in force for ``unit`` at an instant."""
+        in_force = self.since <= at and (self.until is None or at < self.until)
+        return in_force and self.unit in (unit, ALL_UNITS)
+
+
+class Account(msgspec.Struct, frozen=True, gc=False):
+    """An account: its kind, who it belongs to, and the freezes of its whole life."""
+
+    kind: str
+    entity: str | None = None
+    province: str | None = None
+    closed_at: datetime | None = None
+    stops: tuple[Stop, ...] = ()
+
+
+class Entity(msgspec.Struct, frozen=True, gc=False):
+    """A key emitting entity or other participant, as registered."""
+
+    name: str
+    sector: str
+    province: str | None = None
+    uscc: str | None = None
+    first_year: int | None = None
+    allocation_method: str | None = None
+    account: str | None = None
+    """Its first account of kind ``entity``: where its units go unless a command says."""
+
+
+class Claim(msgspec.Struct, frozen=True, gc=False):
+    """An open reservation by command id: a freeze, a pledge or a submitted surrender."""
+
+    account: str
+    unit: str
+    quantity: int
+    effective_at: datetime
+    entity: str | None = None
+    year: int | None = None
+    direction: str | None = None
+
+
+class Adoption(msgspec.Struct, frozen=True, gc=False):
+    """A rulebook in force from an instant on."""
+
+    effective_at: datetime
+    position: int
+    rulebook: RulebookRef
+
+
+def _dict() -> Any:
+    return msgspec.field(default_factory=dict)
+
+
+class RegistryState(msgspec.Struct):
+    """Everything decisions need to know of one registry."""
+
+    version: int = 0
+    adoptions: tuple[Adoption, ...] = ()
+    accounts: dict[str, Account] = _dict()
+    entities: dict[str, Entity] = _dict()
+    holdings: dict[str, dict[str, Holding]] = _dict()
+    freezes: dict[str, Claim] = _dict()
+    pledges: dict[str, Claim] = _dict()
+    surrenders: dict[str, Claim] = _dict()
+    reversed: dict[str, str] = _dict()
+
+    def holding(self, account: str, unit: str) -> Holding:
+        """The present holding; nothing held gives zeros."""
+        units = self.holdings.get(account)
+        return (units.get(unit) if units else None) or NOTHING
+
+    def rulebook_at(self, at: datetime) -> RulebookRef:
+        """The rulebook in force at an instant, as known now.
+
+        Before the first adoption the first one answers: books may be opened here later
+        than the facts they record.
+        """
+        current = self.adoptions[0]
+        for adoption in self.adoptions[1:]:
+            if adoption.effective_at <= at:
+                current = adoption
+        return current.rulebook
+
+
+NOTHING: Final = Holding(0, 0, 0, 0, 0, EARLIEST)
+
+
+class State(msgspec.Struct):
+    """All registries of a store at one position."""
+
+    position: int = 0
+    registries: dict[str, RegistryState] = _dict()
+    rulebooks: dict[str, str] = _dict()
+    """Canonical texts by SHA-256."""
+
+
+class Fact(NamedTuple):
+    """When and where an event stands: all that ``evolve`` needs beside the event."""
+
+    registry: str
+    position: int
+    sequence: int
+    command_id: str
+    effective_at: datetime
+
+
+class Mark(NamedTuple):
+    """A point to which ``Scribe.undo`` can go back."""
+
+    journal_length: int
+    position: int
+    registries: dict[str, tuple[int, tuple[Adoption, ...]]]
+
+
+_MISSING: Final = object()
+_RESERVATIONS: Final = ("frozen", "pledged", "pending", "restricted")
+
+
+class Scribe:
+    """Writes applied events into a state, and can take the latest ones back.
+
+    ``journal`` is kept from the first ``mark`` to ``forget``; without one, applying is
+    plain replay.
+    """
+
+    def __init__(self, state: State) -> None:
+        self.state = state
+        self.journal: list[tuple[dict[Any, Any], Any, Any]] | None = None
+
+    def put(self, table: dict[Any, Any], key: Any, value: Any) -> None:
+        """Writes one row of a state table."""
+        if self.journal is not None:
+            self.journal.append((table, key, table.get(key, _MISSING)))
+        table[key] = value
+
+    def drop(self, table: dict[Any, Any], key: Any) -> None:
+        """Takes one row out of a state table, if it is there."""
+        if key in table:
+            if self.journal is not None:
+                self.journal.append((table, key, table[key]))
+            del table[key]
+
+    def post(self, registry: RegistryState, postings: tuple[Posting, ...], at: datetime) -> None:
+        """Adds postings to the holdings; counts of stops live on the accounts instead."""
+        journal = self.journal
+        for account, unit, bucket, quantity in postings:
+            if bucket == "stopped":
+                continue
+            units = registry.holdings.get(account)
+            if units is None:
+                units = {}
+                self.put(registry.holdings, account, units)
+            old = units.get(unit)
+            if journal is not None:
+                journal.append((units, unit, _MISSING if old is None else old))
+            if old is None:
+                old = NOTHING
+            last = old.last if old.last > at else at
+            if bucket == "held":
+                units[unit] = Holding(
+                    old.held + quantity, old.frozen, old.pledged, old.pending, old.restricted, last
+                )
+            else:
+                sums = [getattr(old, name) for name in _RESERVATIONS]
+                sums[_RESERVATIONS.index(bucket)] += quantity
+                units[unit] = Holding(old.held, *sums, last)
+
+    def mark(self) -> Mark:
+        """Starts or continues the journal and names the present point."""
+        if self.journal is None:
+            self.journal = []
+        registries = {
+            name: (registry.version, registry.adoptions)
+            for name, registry in self.state.registries.items()
+        }
+        return Mark(len(self.journal), self.state.position, registries)
+
+    def undo(self, mark: Mark) -> None:
+        """Puts everything back as it was at ``mark``."""
+        journal = self.journal
+        if journal is None:
+            raise RuntimeError("undo without a journal")
+        while len(journal) > mark.journal_length:
+            table, key, old = journal.pop()
+            if old is _MISSING:
+                table.pop(key, None)
+            else:
+                table[key] = old
+        self.state.position = mark.position
+        for name, (version, adoptions) in mark.registries.items():
+            registry = self.state.registries[name]
+            registry.version, registry.adoptions = version, adoptions
+
+    def forget(self) -> None:
+        """Ends the journal: what was applied stays."""
+        self.journal = None

@@ -1,0 +1,165 @@
+"""Surrender: handing in units for a year's obligation (rules X-6, N-SUR-4).
+
+A submitted surrender freezes the units (``pending``) until it is confirmed or rejected;
+where the rulebook asks for no confirmation, submitting confirms.
+"""
+
+from typing import Literal
+
+from pydantic import Field
+
+from etsledger.domain.commands import Command, CommandId, Id, Tonnes, Unit, Year
+from etsledger.domain.desk import Desk
+from etsledger.domain.errors import UnknownAccount
+from etsledger.domain.events import RETIRED, Event, Posting, move
+from etsledger.domain.state import Claim, Fact, RegistryState, Scribe
+
+
+class Surrender(Command):
+    """Submits units for an entity's obligation of a year; ``from`` names another account."""
+
+    example = (
+        '{"command": "surrender", "id": "16", "registry": "trial", "entity": "crrc", '
+        '"year": 2023, "unit": "CEA:2023", "quantity": 80}'
+    )
+    command: Literal["surrender"] = "surrender"
+    entity: Id
+    year: Year
+    unit: Unit
+    quantity: Tonnes
+    source: Id | None = Field(default=None, alias="from")
+
+
+class ConfirmSurrender(Command):
+    """Retires the units of a submitted surrender, named by its command id."""
+
+    example = '{"command": "confirm_surrender", "id": "17", "registry": "trial", "surrender": "16"}'
+    command: Literal["confirm_surrender"] = "confirm_surrender"
+    surrender: CommandId
+
+
+class RejectSurrender(Command):
+    """Sends a submitted surrender back: the units are free again."""
+
+    example = '{"command": "reject_surrender", "id": "18", "registry": "trial", "surrender": "16"}'
+    command: Literal["reject_surrender"] = "reject_surrender"
+    surrender: CommandId
+
+
+class SurrenderSubmitted(Event, kw_only=True):
+    """Units were submitted for a year's obligation and wait for confirmation."""
+
+    account: str
+    entity: str
+    quantity: int
+    surrender: str
+    unit: str
+    year: int
+
+    def postings(self) -> tuple[Posting, ...]:
+        """The pending tonnes."""
+        return ((self.account, self.unit, "pending", self.quantity),)
+
+
+class SurrenderConfirmed(Event, kw_only=True):
+    """The units of a surrender were retired and count for the obligation."""
+
+    account: str
+    entity: str
+    quantity: int
+    surrender: str
+    unit: str
+    year: int
+
+    def postings(self) -> tuple[Posting, ...]:
+        """Pending no longer, and from the account to ``retired``."""
+        return (
+            (self.account, self.unit, "pending", -self.quantity),
+            *move(self.unit, self.quantity, self.account, RETIRED),
+        )
+
+
+class SurrenderRejected(Event, kw_only=True):
+    """A surrender was sent back; its units are free again."""
+
+    account: str
+    entity: str
+    quantity: int
+    surrender: str
+    unit: str
+    year: int
+
+    def postings(self) -> tuple[Posting, ...]:
+        """Pending no longer."""
+        return ((self.account, self.unit, "pending", -self.quantity),)
+
+
+def decide_surrender(command: Surrender, desk: Desk) -> tuple[Event, ...]:
+    """Raises UnknownEntity, UnknownAccount, AccountClosed, AccountFrozen, UnitNotAllowed,
+    RouteNotAllowed, InsufficientUnits, BackdatedOverdraft."""
+    entity = desk.entity(command.entity)
+    account_id = command.source or entity.account
+    if account_id is None:
+        raise UnknownAccount(
+            f"entity {command.entity!r} has no account of kind entity; open_account opens one",
+            entity=command.entity,
+        )
+    account = desk.account(account_id)
+    desk.may_send(account_id, account, command.unit)
+    desk.route("surrender", command.unit, account, desk.account(RETIRED))
+    desk.take(account_id, command.unit, command.quantity)
+    details = {
+        "account": account_id,
+        "entity": command.entity,
+        "quantity": command.quantity,
+        "surrender": command.id,
+        "unit": command.unit,
+        "year": command.year,
+    }
+    submitted = SurrenderSubmitted(**details)
+    if desk.rules.data.surrender.confirmation:
+        return (submitted,)
+    return (submitted, SurrenderConfirmed(**details))
+
+
+def _pending(surrender: str, desk: Desk) -> dict[str, str | int]:
+    claim = desk.claim(desk.registry.surrenders, surrender, "surrender")
+    desk.not_before(claim.effective_at, f"surrender {surrender!r}")
+    return {
+        "account": claim.account,
+        "entity": claim.entity or "",
+        "quantity": claim.quantity,
+        "surrender": surrender,
+        "unit": claim.unit,
+        "year": claim.year or 0,
+    }
+
+
+def decide_confirmation(command: ConfirmSurrender, desk: Desk) -> SurrenderConfirmed:
+    """Raises UnknownReference when it is not pending, InvalidCommand before it was submitted."""
+    return SurrenderConfirmed(**_pending(command.surrender, desk))
+
+
+def decide_rejection(command: RejectSurrender, desk: Desk) -> SurrenderRejected:
+    """Raises UnknownReference when it is not pending, InvalidCommand before it was submitted."""
+    return SurrenderRejected(**_pending(command.surrender, desk))
+
+
+def evolve_submitted(
+    scribe: Scribe, registry: RegistryState, event: SurrenderSubmitted, fact: Fact
+) -> None:
+    """The surrender is pending."""
+    claim = Claim(
+        event.account, event.unit, event.quantity, fact.effective_at, event.entity, event.year
+    )
+    scribe.put(registry.surrenders, event.surrender, claim)
+
+
+def evolve_closed(
+    scribe: Scribe,
+    registry: RegistryState,
+    event: SurrenderConfirmed | SurrenderRejected,
+    fact: Fact,
+) -> None:
+    """The surrender is pending no longer."""
+    scribe.drop(registry.surrenders, event.surrender)

@@ -1,0 +1,80 @@
+"""Instants and business dates: how the ledger reads, compares and writes time.
+
+Every instant is an aware ``datetime`` at +08:00 (Asia/Shanghai). A text without an
+offset is Shanghai time. A bare date is the start of its day for a fact, and its last
+instant for a question ("as of 31 December" includes that day).
+"""
+
+import re
+from datetime import UTC, date, datetime, timedelta, timezone
+from typing import Final
+
+from pydantic import TypeAdapter, ValidationError
+
+SHANGHAI: Final = timezone(timedelta(hours=8))
+MICROSECOND: Final = timedelta(microseconds=1)
+DAY: Final = timedelta(days=1)
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_EPOCH_SHANGHAI: Final = _EPOCH.astimezone(SHANGHAI)
+EARLIEST: Final = datetime(1900, 1, 1, tzinfo=SHANGHAI)
+LATEST: Final = datetime(2200, 1, 1, tzinfo=SHANGHAI)
+
+_DATE: Final = re.compile(r"\d{4}-\d{2}-\d{2}")
+_INSTANT: Final = re.compile(
+    r"\d{4}-\d{2}-\d{2}[T ]\d{2}:\d{2}(:\d{2}(\.\d{1,6})?)?(Z|[+-]\d{2}:?\d{2})?"
+)
+# pydantic's parser returns the real datetime class even while freezegun has replaced it.
+_parser: Final = TypeAdapter(datetime)
+
+
+def normalise(instant: datetime) -> datetime:
+    """The same instant as a plain ``datetime`` at +08:00; naive means Shanghai time.
+
+    Raises ValueError outside 1900 to 2199.
+    """
+    if instant.tzinfo is None:
+        instant = instant.replace(tzinfo=SHANGHAI)
+    # Adding to a real datetime also turns a subclass (freezegun's) into the real class.
+    real = _EPOCH_SHANGHAI + (instant - _EPOCH)
+    if not EARLIEST <= real < LATEST:
+        raise ValueError(f"{instant.isoformat()} lies outside the years 1900 to 2199")
+    return real
+
+
+def parse_instant(text: str, *, end_of_day: bool = False) -> datetime:
+    """The instant a text names; ``end_of_day`` reads a bare date as its last microsecond.
+
+    Raises ValueError for anything but ISO 8601 ``YYYY-MM-DD[THH:MM[:SS[.ffffff]][offset]]``.
+    """
+    text = text.strip()
+    try:
+        if _DATE.fullmatch(text):
+            start = normalise(_parser.validate_python(text + "T00:00:00"))
+            return start + DAY - MICROSECOND if end_of_day else start
+        if _INSTANT.fullmatch(text):
+            return normalise(_parser.validate_python(text))
+    except (ValidationError, OverflowError):
+        pass
+    raise ValueError(
+        f"{text[:40]!r} is not an ISO 8601 time such as 2024-12-31 or 2024-12-31T23:59:59+08:00"
+    )
+
+
+def to_micros(instant: datetime) -> int:
+    """Microseconds since 1970-01-01T00:00Z: the form instants have in the index tables."""
+    return (instant - _EPOCH) // MICROSECOND
+
+
+def from_micros(micros: int) -> datetime:
+    """The instant at +08:00 that ``to_micros`` turned into a number."""
+    return _EPOCH_SHANGHAI + timedelta(microseconds=micros)
+
+
+def business_date(instant: datetime) -> date:
+    """The date of an instant in Asia/Shanghai: the date of a fact in every rule."""
+    return instant.astimezone(SHANGHAI).date()
+
+
+def iso(instant: datetime) -> str:
+    """ISO 8601 at +08:00 with the full stored precision."""
+    return instant.astimezone(SHANGHAI).isoformat()

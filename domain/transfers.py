@@ -1,0 +1,65 @@
+"""Transfers outside the market: succession, court orders, release, correction, and free
+transfer where the rulebook has it (rules X-9, N-TRD-1: all trade goes through the exchange).
+"""
+
+from typing import Literal
+
+from msgspec import field
+from pydantic import Field
+
+from etsledger.domain.commands import Command, Id, Tonnes, Unit
+from etsledger.domain.desk import Desk
+from etsledger.domain.errors import RouteNotAllowed
+from etsledger.domain.events import Event, Posting, move
+
+TransferKind = Literal["succession", "judicial", "release", "correction", "free"]
+
+
+class Transfer(Command):
+    """Moves units from one account to another; ``kind`` says on what ground."""
+
+    example = (
+        '{"command": "transfer", "id": "14", "registry": "trial", "unit": "CEA:2023", '
+        '"quantity": 100, "from": "authority", "to": "crrc-1", "kind": "free"}'
+    )
+    command: Literal["transfer"] = "transfer"
+    unit: Unit
+    quantity: Tonnes
+    source: Id = Field(alias="from")
+    to: Id
+    kind: TransferKind
+
+
+class UnitsTransferred(Event, kw_only=True):
+    """Units went from one account to another."""
+
+    source: str = field(name="from")
+    kind: str
+    quantity: int
+    target: str = field(name="to")
+    unit: str
+
+    def postings(self) -> tuple[Posting, ...]:
+        """From source to target."""
+        return move(self.unit, self.quantity, self.source, self.target)
+
+
+def decide(command: Transfer, desk: Desk) -> UnitsTransferred:
+    """Raises UnknownAccount, AccountClosed, AccountFrozen, UnitNotAllowed, RouteNotAllowed,
+    InsufficientUnits, BackdatedOverdraft."""
+    source, target = desk.account(command.source), desk.account(command.to)
+    desk.may_send(command.source, source, command.unit)
+    desk.may_receive(command.to, target, command.unit)
+    desk.route(f"transfer.{command.kind}", command.unit, source, target)
+    if command.source == command.to:
+        raise RouteNotAllowed(
+            f"units of {command.source} cannot be transferred to itself", account=command.to
+        )
+    desk.take(command.source, command.unit, command.quantity)
+    return UnitsTransferred(
+        source=command.source,
+        kind=command.kind,
+        quantity=command.quantity,
+        target=command.to,
+        unit=command.unit,
+    )

@@ -1,0 +1,19 @@
+"""The ledger: commands in, events out, kept for ever.
+
+    from etsledger.ledger import Ledger
+"""
+
+from etsledger.domain.errors import Refusal
+from etsledger.ledger.application import Ledger, Line
+from etsledger.ledger.books import BalanceRow, EventRow, StatementRow, SupplyRow
+from etsledger.ledger.clock import Clock, system_clock
+from etsledger.ledger.errors import ImportRefused, LedgerError, StoreError
+from etsledger.ledger.heads import Head, read_head
+from etsledger.ledger.outcomes import Outcome
+from etsledger.ledger.verify import Finding, Report
+
+__all__ = [
+    "BalanceRow", "Clock", "EventRow", "Finding", "Head", "ImportRefused", "Ledger",
+    "LedgerError", "Line", "Outcome", "Refusal", "Report", "StatementRow", "StoreError",
+    "SupplyRow", "read_head", "system_clock",
+]  # fmt: skip

@@ -1,0 +1,365 @@
+"""The front door: open a ledger, send it commands, ask it questions."""
+
+import os
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any, Final, NamedTuple, Self
+
+from sqlalchemy import make_url
+from sqlalchemy.exc import ArgumentError
+
+from etsledger.domain.commands import Command
+from etsledger.domain.errors import InvalidCommand, Refusal
+from etsledger.ledger import journal
+from etsledger.ledger.books import (
+    BalanceRow,
+    Books,
+    EventRow,
+    KnownAt,
+    StatementRow,
+    SupplyRow,
+    When,
+    load_books,
+)
+from etsledger.ledger.clock import Clock, system_clock
+from etsledger.ledger.commandfile import Prepared, prepare
+from etsledger.ledger.errors import StoreForeign
+from etsledger.ledger.heads import Head, present_head
+from etsledger.ledger.outcomes import Outcome
+from etsledger.ledger.portable import export_lines, import_lines
+from etsledger.ledger.sqlite_store import SqliteStore
+from etsledger.ledger.store import DEFAULT_URL, Store
+from etsledger.ledger.verify import Report, verify
+from etsledger.ledger.writer import Job, Writer
+
+LOCK_TIMEOUT: Final = 10.0
+CHUNK: Final = 1_000
+"""Commands of a file that share one commit; each is still accepted or refused by itself."""
+MAX_ATOMIC: Final = 100_000
+"""The most commands that can be one all-or-nothing write."""
+
+Sendable = Command | Mapping[str, Any] | str | bytes
+"""A command object, its JSON object, or its JSON text."""
+Progress = Callable[[int], None]
+
+
+class Line(NamedTuple):
+    """A command with the line of the file it came from."""
+
+    number: int
+    command: Sendable
+
+
+class Ledger:
+    """An event-sourced ledger of emission units.
+
+    >>> with Ledger.open("sqlite:///books.db", create=True) as ledger:
+    ...     ledger.execute({"command": "open_registry", "id": "1", "rulebook": "open"})
+    ...     ledger.balances(as_of="2024-12-31")
+
+    Safe between threads; after a fork the child opens its own connections.
+    """
+
+    def __init__(self, store: Store, clock: Clock) -> None:
+        self._store = store
+        self._clock = clock
+        self._writer = Writer(store, clock)
+        self._loaded_books: Books | None = None
+
+    @classmethod
+    def open(
+        cls,
+        url: str | os.PathLike[str] | None = None,
+        *,
+        create: bool = False,
+        read_only: bool = False,
+        clock: Clock = system_clock,
+        lock_timeout: float = LOCK_TIMEOUT,
+    ) -> Self:
+        """Opens the ledger at a URL (``sqlite:///FILE`` or ``postgresql://…``) or file path.
+
+        ``create`` makes it if it is absent; ``lock_timeout`` is how long, in seconds, a write
+        waits for its turn. Raises StoreError, by the kind of what is wrong.
+        """
+        return cls(_open_store(url, create, read_only, clock, lock_timeout), clock)
+
+    def close(self) -> None:
+        """Closes the store."""
+        self._store.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    @property
+    def store(self) -> Store:
+        """The store beneath, for projections and tools."""
+        return self._store
+
+    # -- commands ------------------------------------------------------------------------
+
+    def execute(self, command: Sendable) -> Outcome:
+        """Writes one command, or a batch, as one durable all-or-nothing fact.
+
+        Gives the accepted (or duplicate) outcome with its positions. Raises a Refusal with
+        its code and numbers, or StoreError; then nothing was written.
+        """
+        job = Job([prepare(command)], atomic=False, keep_going=False)
+        outcome = self._writer.submit(job)[0]
+        if outcome.refusal is not None:
+            raise outcome.refusal
+        return outcome
+
+    def apply(
+        self,
+        commands: Iterable[Sendable | Line],
+        *,
+        keep_going: bool = False,
+        atomic: bool = False,
+        dry_run: bool = False,
+        chunk: int = CHUNK,
+    ) -> Iterator[Outcome]:
+        """Runs commands in order and gives one outcome each, after it is durable.
+
+        It stops at the first refusal unless ``keep_going``; ``atomic`` makes all of them one
+        write (at most ``MAX_ATOMIC``); ``dry_run`` writes nothing and says what would happen.
+        Commands that follow each other share a commit, ``chunk`` at a time.
+        """
+        if atomic or dry_run:
+            yield from self._apply_whole(commands, keep_going, atomic, dry_run)
+            return
+        waiting: list[tuple[int, Prepared]] = []
+        for number, given in _numbered(commands):
+            try:
+                waiting.append((number, prepare(given)))
+            except InvalidCommand as refusal:
+                outcomes = self._write(waiting, keep_going)
+                waiting = []
+                yield from outcomes
+                if keep_going or not _refused(outcomes):
+                    yield Outcome(_id_of(given), "refused", (), refusal, number)
+                if not keep_going:
+                    return
+            if len(waiting) >= chunk:
+                outcomes = self._write(waiting, keep_going)
+                waiting = []
+                yield from outcomes
+                if _refused(outcomes) and not keep_going:
+                    return
+        yield from self._write(waiting, keep_going)
+
+    def _write(self, waiting: list[tuple[int, Prepared]], keep_going: bool) -> list[Outcome]:
+        if not waiting:
+            return []
+        job = Job([prepared for _, prepared in waiting], atomic=False, keep_going=keep_going)
+        outcomes = self._writer.submit(job)
+        return [
+            outcome._replace(line=number)
+            for (number, _), outcome in zip(waiting, outcomes, strict=False)
+        ]
+
+    def _apply_whole(
+        self, commands: Iterable[Sendable | Line], keep_going: bool, atomic: bool, dry_run: bool
+    ) -> Iterator[Outcome]:
+        numbers: list[int] = []
+        prepared: list[Prepared] = []
+        bad: list[Outcome] = []
+        for number, given in _numbered(commands):
+            try:
+                prepared.append(prepare(given))
+                numbers.append(number)
+            except InvalidCommand as refusal:
+                bad.append(Outcome(_id_of(given), "refused", (), refusal, number))
+                if atomic or not keep_going:
+                    break
+            if len(prepared) > MAX_ATOMIC and atomic:
+                refusal = InvalidCommand(
+                    f"an all-or-nothing write holds at most {MAX_ATOMIC} commands; "
+                    "send the file without --atomic, or in parts",
+                    field="", limit=MAX_ATOMIC,
+                )  # fmt: skip
+                yield Outcome("", "refused", (), refusal, number)
+                return
+        if atomic and bad:
+            yield bad[0]
+            return
+        if dry_run:
+            outcomes = self._writer.preview(prepared, keep_going=keep_going and not atomic)
+        else:
+            job = Job(prepared, atomic=True, keep_going=False)
+            outcomes = self._writer.submit(job) if prepared else []
+        answers = [o._replace(line=n) for n, o in zip(numbers, outcomes, strict=False)]
+        if atomic and _refused(answers):
+            answers = [answer for answer in answers if answer.outcome == "refused"]
+        elif not _refused(answers) or keep_going:
+            answers = sorted([*answers, *bad], key=lambda o: o.line or 0)
+        yield from answers
+
+    def refusals(self, code: str | None = None) -> list[dict[str, Any]]:
+        """The journal of refused commands, oldest first."""
+        return journal.read(self._store, code)
+
+    # -- questions -----------------------------------------------------------------------
+
+    @property
+    def _books(self) -> Books:
+        if self._loaded_books is None:
+            self._loaded_books = load_books()(self._store, self._clock)
+        return self._loaded_books
+
+    def balances(
+        self,
+        *,
+        registry: str | None = None,
+        account: str | None = None,
+        entity: str | None = None,
+        unit: str | None = None,
+        as_of: When = None,
+        known_at: KnownAt = None,
+        zero: bool = False,
+        from_log: bool = False,
+    ) -> list[BalanceRow]:
+        """What accounts held at ``as_of``, as the books knew it at ``known_at`` (tonnes).
+
+        ``from_log`` answers by replaying the log; ``zero`` keeps rows that hold nothing.
+        """
+        return self._books.balances(
+            registry=registry, account=account, entity=entity, unit=unit, as_of=as_of,
+            known_at=known_at, zero=zero, from_log=from_log,
+        )  # fmt: skip
+
+    def statement(
+        self,
+        account: str,
+        *,
+        registry: str | None = None,
+        start: When = None,
+        end: When = None,
+        as_of: When = None,
+        known_at: KnownAt = None,
+    ) -> list[StatementRow]:
+        """Every movement of an account by effective time, with running balances by unit."""
+        return self._books.statement(
+            account, registry=registry, start=start, end=end, as_of=as_of, known_at=known_at
+        )
+
+    def supply(
+        self,
+        *,
+        registry: str | None = None,
+        unit: str | None = None,
+        as_of: When = None,
+        known_at: KnownAt = None,
+        from_log: bool = False,
+    ) -> list[SupplyRow]:
+        """Per unit: issued, where it is held, retired, cancelled; always balances."""
+        return self._books.supply(
+            registry=registry, unit=unit, as_of=as_of, known_at=known_at, from_log=from_log
+        )
+
+    def events(
+        self,
+        *,
+        registry: str | None = None,
+        account: str | None = None,
+        entity: str | None = None,
+        types: Sequence[str] = (),
+        from_position: int = 1,
+        to_position: int | None = None,
+        limit: int | None = None,
+        as_of: When = None,
+        known_at: KnownAt = None,
+        back_dated: bool = False,
+    ) -> Iterator[EventRow]:
+        """The log, oldest first; ``back_dated`` keeps facts recorded after they took effect."""
+        return self._books.events(
+            registry=registry, account=account, entity=entity, types=types,
+            from_position=from_position, to_position=to_position, limit=limit, as_of=as_of,
+            known_at=known_at, back_dated=back_dated,
+        )  # fmt: skip
+
+    # -- trust ---------------------------------------------------------------------------
+
+    def head(self) -> Head:
+        """The present head: position, hash and Merkle root, to keep elsewhere."""
+        return present_head(self._store)
+
+    def verify(
+        self,
+        *,
+        head: Head | None = None,
+        chain_only: bool = False,
+        progress: Progress | None = None,
+    ) -> Report:
+        """Walks the log and everything derived from it; reports all that is wrong."""
+        return verify(self._store, head=head, chain_only=chain_only, progress=progress)
+
+    def rebuild(self, progress: Progress | None = None) -> int:
+        """Drops every derived table and fills it again from the log; gives the position."""
+        return self._books.rebuild(progress)
+
+    def export(self) -> Iterator[bytes]:
+        """The whole log, one sealed record a line, without the line ends."""
+        return export_lines(self._store)
+
+    def import_log(
+        self, lines: Iterable[bytes], *, head: Head | None = None, progress: Progress | None = None
+    ) -> int:
+        """Takes an exported log in, re-verified; gives the number of new events."""
+        self._writer.drop_state()
+        return import_lines(self._store, lines, head=head, progress=progress)
+
+
+def _numbered(commands: Iterable[Sendable | Line]) -> Iterator[tuple[int, Sendable]]:
+    for number, given in enumerate(commands, 1):
+        yield (given.number, given.command) if isinstance(given, Line) else (number, given)
+
+
+def _refused(outcomes: Iterable[Outcome]) -> bool:
+    return any(outcome.refusal is not None for outcome in outcomes)
+
+
+def _id_of(given: Any) -> str:
+    """The id of a command that could not be read, as far as it can be told."""
+    if isinstance(given, str | bytes):
+        try:
+            import json
+
+            given = json.loads(given)
+        except (ValueError, RecursionError):
+            return ""
+    found: Any = given.get("id") if isinstance(given, Mapping) else getattr(given, "id", "")  # pyright: ignore[reportUnknownVariableType, reportUnknownMemberType]
+    return found if isinstance(found, str) and len(found) <= 200 and found.isprintable() else ""
+
+
+def _open_store(
+    url: str | os.PathLike[str] | None, create: bool, read_only: bool, clock: Clock, timeout: float
+) -> Store:
+    text = os.fspath(url) if url is not None else DEFAULT_URL
+    if "://" not in text:
+        text = f"sqlite:///{text}"
+    try:
+        parsed = make_url(text)
+        dialect = parsed.get_backend_name()
+    except (ArgumentError, ValueError) as error:
+        raise StoreForeign(f"{text!r} is no store URL: {error}") from None
+    match dialect:
+        case "sqlite":
+            if not parsed.database or ":memory:" in parsed.database:
+                raise StoreForeign("a ledger is kept in a file: sqlite:///PATH")
+            path = Path(parsed.database)
+            return SqliteStore(path, clock, create=create, read_only=read_only, timeout=timeout)
+        case "postgresql" | "postgres":
+            from etsledger.ledger.postgres_store import PostgresStore
+
+            return PostgresStore(
+                parsed, clock, create=create, read_only=read_only, timeout=timeout
+            )
+        case _:
+            raise StoreForeign(f"no store can be kept at {dialect}://; use sqlite or postgresql")
+
+
+__all__ = ["Ledger", "Line", "Refusal"]

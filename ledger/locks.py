@@ -1,0 +1,155 @@
+"""The writer lock of a SQLite store: one writer at a time, in turn, and no spinning.
+
+An OS lock (``fcntl.flock``) on a file beside the database; the kernel queues those who
+wait. Whoever waits too long learns who holds it and since when. The lock is lost with its
+process, so a killed writer blocks nobody.
+"""
+
+import fcntl
+import json
+import os
+import socket
+import threading
+import time
+from collections.abc import Generator
+from contextlib import contextmanager
+from pathlib import Path
+
+from etsledger.ledger.errors import StoreForeign, StoreLocked, StoreReadOnly
+
+_NETWORK_FILE_SYSTEMS = {
+    "nfs", "nfs4", "cifs", "smb", "smb3", "smbfs", "afs", "ncpfs", "9p.nfs", "ceph",
+    "glusterfs", "fuse.sshfs", "fuse.glusterfs", "lustre", "davfs", "fuse.davfs2",
+}  # fmt: skip
+
+
+def refuse_network_file_system(path: Path) -> None:
+    """Raises StoreForeign when ``path`` lies on a file system whose locks cannot be trusted."""
+    try:
+        mounts = Path("/proc/self/mounts").read_text().splitlines()
+    except OSError:
+        return
+    best, kind = "", ""
+    real = str(path.resolve())
+    for line in mounts:
+        fields = line.split()
+        point = fields[1].encode().decode("unicode_escape") if len(fields) > 2 else ""
+        inside = real == point or real.startswith(point.rstrip("/") + "/")
+        if inside and len(point) >= len(best):
+            best, kind = point, fields[2]
+    if kind in _NETWORK_FILE_SYSTEMS:
+        raise StoreForeign(
+            f"{path} lies on a network file system ({kind} at {best}), where SQLite's locks "
+            "cannot be trusted; keep the store on a local disk or use PostgreSQL"
+        )
+
+
+class WriterLock:
+    """The lock file of one store; reopened after a fork, safe between threads."""
+
+    def __init__(self, path: Path, timeout: float) -> None:
+        self._path = path
+        self._timeout = timeout
+        self._thread_lock = threading.Lock()
+        self._fd = -1
+        self._pid = 0
+
+    def _descriptor(self) -> int:
+        if self._pid != os.getpid():
+            # A forked child shares the parent's open file, and with it the parent's lock.
+            self._thread_lock = threading.Lock()
+            try:
+                self._fd = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o664)
+            except OSError as error:
+                raise StoreReadOnly(
+                    f"the writer lock {self._path} cannot be opened ({error.strerror}); "
+                    "the store answers questions but takes no writes"
+                ) from error
+            self._pid = os.getpid()
+        return self._fd
+
+    @contextmanager
+    def held(self) -> Generator[None]:
+        """Holds the lock. Raises StoreLocked after the time-out, StoreReadOnly."""
+        fd = self._descriptor()
+        if not self._thread_lock.acquire(timeout=self._timeout):
+            raise StoreLocked(self._who())
+        try:
+            self._acquire(fd)
+            try:
+                yield
+            finally:
+                fcntl.flock(fd, fcntl.LOCK_UN)
+        finally:
+            self._thread_lock.release()
+
+    @contextmanager
+    def try_held(self) -> Generator[bool]:
+        """Holds the lock if it is free now; yields whether it does."""
+        try:
+            fd = self._descriptor()
+        except StoreReadOnly:
+            yield False
+            return
+        if not self._thread_lock.acquire(blocking=False):
+            yield False
+            return
+        try:
+            try:
+                fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError:
+                yield False
+                return
+            try:
+                yield True
+            finally:
+                fcntl.flock(fd, fcntl.LOCK_UN)
+        finally:
+            self._thread_lock.release()
+
+    def _acquire(self, fd: int) -> None:
+        try:
+            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            self._wait(fd)
+        os.pwrite(fd, self._label(), 0)
+
+    def _wait(self, fd: int) -> None:
+        # The kernel's queue is fair; a thread waits in it so that a time-out is possible.
+        taken = threading.Event()
+        given_up = threading.Event()
+
+        def wait() -> None:
+            fcntl.flock(fd, fcntl.LOCK_EX)
+            taken.set()
+            if given_up.is_set():
+                fcntl.flock(fd, fcntl.LOCK_UN)
+
+        threading.Thread(target=wait, daemon=True).start()
+        if not taken.wait(self._timeout):
+            given_up.set()
+            # This descriptor belongs to the waiting thread now; the next write opens its own.
+            self._pid = 0
+            raise StoreLocked(self._who())
+
+    def _label(self) -> bytes:
+        label = {"pid": os.getpid(), "host": socket.gethostname(), "since": int(time.time())}
+        return json.dumps(label).ljust(200).encode()
+
+    def _who(self) -> str:
+        try:
+            holder = json.loads(self._path.read_bytes() or b"{}")
+            since = time.strftime("%Y-%m-%dT%H:%M:%S+00:00", time.gmtime(holder["since"]))
+            who = f"process {holder['pid']} on {holder['host']} since {since}"
+        except (OSError, ValueError, KeyError):
+            who = "an unknown process"
+        return (
+            f"another writer ({who}) held the store for {self._timeout:g} s; "
+            "try again, or find out why it does not finish"
+        )
+
+    def close(self) -> None:
+        """Closes the lock file."""
+        if self._pid == os.getpid():
+            os.close(self._fd)
+            self._pid = 0

@@ -1,0 +1,113 @@
+"""The log: our eventsourcing application, its mapper, and what a write carries with it."""
+
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple
+
+from eventsourcing.application import Application
+from eventsourcing.persistence import InfrastructureFactory, Mapper, StoredEvent, Transcoder
+from eventsourcing.utils import Environment, EnvType
+
+from etsledger.ledger import record
+from etsledger.ledger.record import Entry, Logged
+
+CommandRow = tuple[str, int, int]
+"""(command id, first position, last position)"""
+PostingRow = tuple[int, int, str, str, str, str, int, int]
+"""(position, leg, registry, account, unit, bucket, effective_at in microseconds, tonnes)"""
+
+
+class Written(NamedTuple):
+    """All that one write puts into the store in one transaction."""
+
+    entries: list[Entry]
+    commands: list[CommandRow]
+    postings: list[PostingRow]
+
+
+class RecordMapper(Mapper[str]):
+    """Stores sealed entries under plain event names, and reads them back as events.
+
+    The stock transcoder cannot encode freezegun's datetimes and is far slower; this mapper
+    is also the one place that knows the storage format.
+    """
+
+    def to_stored_event(self, domain_event: Any) -> StoredEvent:
+        """The sealed bytes as they are."""
+        return StoredEvent(
+            domain_event.originator_id,
+            domain_event.originator_version,
+            domain_event.topic,
+            domain_event.state,
+        )
+
+    def to_domain_event(self, stored_event: StoredEvent) -> Any:
+        """The event with its record, at the present schema version."""
+        return LibraryEvent(
+            stored_event.originator_id,
+            stored_event.originator_version,
+            record.read(stored_event.topic, stored_event.state),
+        )
+
+
+class LibraryEvent(NamedTuple):
+    """An event as the eventsourcing library hands it out."""
+
+    originator_id: Any
+    originator_version: int
+    logged: Logged
+
+
+class _NoTranscoder(Transcoder):
+    def encode(self, obj: Any) -> bytes:
+        raise NotImplementedError
+
+    def decode(self, data: bytes) -> Any:
+        raise NotImplementedError
+
+
+class _Pending:
+    """The entries of one write, collected by ``Application.save`` in one call."""
+
+    id = "pending"
+
+    def __init__(self, entries: Sequence[Entry]) -> None:
+        self._entries = entries
+
+    def collect_events(self) -> Iterator[Entry]:
+        return iter(self._entries)
+
+
+class RegistryLog(Application[str]):
+    """The eventsourcing application: every registry is one aggregate with one stream."""
+
+    name = "etsledger"
+
+    def __init__(self, factory: InfrastructureFactory[Any]) -> None:
+        self._given_factory = factory
+        super().__init__()
+
+    def construct_env(self, name: str, env: EnvType | None = None) -> Environment:
+        """Nothing of the process environment configures the log."""
+        return Environment(name, {})
+
+    def construct_factory(self, env: Environment) -> InfrastructureFactory[Any]:
+        """The factory of the store's database."""
+        return self._given_factory
+
+    def construct_mapper(self) -> Mapper[str]:
+        """Our own mapper."""
+        return RecordMapper(transcoder=_NoTranscoder())
+
+    def record_write(self, written: Written) -> None:
+        """Saves the events of one write, over any number of registries, in one ``save()``.
+
+        The command ids and postings travel to the recorder and are written in the same
+        transaction.
+        """
+        pending: Any = _Pending(written.entries)
+        self.save(
+            pending,
+            first_position=written.entries[0].record.position,
+            commands=written.commands,
+            postings=written.postings,
+        )

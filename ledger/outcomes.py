@@ -1,0 +1,31 @@
+"""What became of a command."""
+
+from typing import Any, Literal, NamedTuple
+
+from etsledger.domain.errors import Refusal
+
+
+class Outcome(NamedTuple):
+    """The answer to one command: accepted, a duplicate of an accepted one, or refused.
+
+    ``positions`` are those of the events it wrote (of the first time, for a duplicate);
+    ``line`` is the line of the command file, from 1, where there is one.
+    """
+
+    id: str
+    outcome: Literal["accepted", "duplicate", "refused"]
+    positions: tuple[int, ...] = ()
+    refusal: Refusal | None = None
+    line: int | None = None
+
+    def as_dict(self) -> dict[str, Any]:
+        """``{"id", "line", "outcome", "positions", "refusal"?}`` as ``apply`` prints it."""
+        answer: dict[str, Any] = {
+            "id": self.id,
+            "line": self.line,
+            "outcome": self.outcome,
+            "positions": list(self.positions),
+        }
+        if self.refusal is not None:
+            answer["refusal"] = self.refusal.as_dict()
+        return answer

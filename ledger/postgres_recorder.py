@@ -1,0 +1,156 @@
+"""The eventsourcing library's PostgreSQL recorder, with positions, ids and postings."""
+
+import threading
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager
+from typing import Any, Final
+
+from eventsourcing.persistence import StoredEvent
+from eventsourcing.postgres import (
+    PostgresApplicationRecorder,
+    PostgresDatastore,
+    PostgresFactory,
+)
+from psycopg import Cursor
+from psycopg.rows import DictRow
+from psycopg.sql import SQL
+from sqlalchemy import URL
+from sqlalchemy.dialects import postgresql
+from sqlalchemy.schema import CreateTable
+
+from etsledger.ledger.tables import metadata
+
+WRITER_LOCK: Final = 0x6574736C65646772
+"""The advisory lock key of a ledger: its name in ASCII."""
+
+GUARDS: Final = {
+    "etsledger_no_change": "BEFORE UPDATE OR DELETE ON stored_events FOR EACH ROW",
+    "etsledger_no_truncate": "BEFORE TRUNCATE ON stored_events FOR EACH STATEMENT",
+}
+_GUARD_FUNCTION: Final = """
+CREATE OR REPLACE FUNCTION etsledger_append_only() RETURNS trigger LANGUAGE plpgsql AS
+$$ BEGIN RAISE EXCEPTION 'the log is append-only'; END $$
+"""
+_CREATE_EVENTS: Final = """
+CREATE TABLE stored_events (
+    originator_id text COLLATE "C" NOT NULL,
+    originator_version bigint NOT NULL,
+    topic text NOT NULL,
+    state bytea NOT NULL,
+    notification_id bigint NOT NULL,
+    PRIMARY KEY (originator_id, originator_version)
+)
+"""
+_INSERT_EVENT: Final = (
+    "INSERT INTO stored_events "
+    "(notification_id, originator_id, originator_version, topic, state) VALUES (%s,%s,%s,%s,%s)"
+)
+_INSERT_COMMAND: Final = "INSERT INTO ledger_commands VALUES (%s,%s,%s)"
+_INSERT_POSTING: Final = "INSERT INTO ledger_postings VALUES (%s,%s,%s,%s,%s,%s,%s,%s)"
+_COPY: Final = 50
+"""From so many rows on, COPY beats statements."""
+
+
+class PostgresRecorder(PostgresApplicationRecorder):
+    """Writes events at the positions we assign, inside the transaction of ``writing``.
+
+    The library locks the table and draws positions from a sequence, which leaves gaps after
+    a conflict; an advisory lock held to the end of the transaction orders our writers, and
+    the unique index on the position is the safety net.
+    """
+
+    def __init__(self, datastore: PostgresDatastore, **kwargs: Any) -> None:
+        super().__init__(datastore, **kwargs)
+        self._writing = threading.local()
+
+    def create_store(self, meta: dict[str, str]) -> bool:
+        """Creates everything in one transaction; False when another process was first."""
+        dialect = postgresql.dialect()
+        with self.datastore.transaction(commit=True) as cursor:
+            cursor.execute("SELECT pg_advisory_xact_lock(%s)", (WRITER_LOCK,))
+            cursor.execute("SELECT to_regclass('ledger_meta') AS there")
+            found = cursor.fetchone()
+            if found and found["there"]:
+                return False
+            cursor.execute(_CREATE_EVENTS)
+            cursor.execute(
+                "CREATE UNIQUE INDEX stored_events_notification_id_idx "
+                "ON stored_events (notification_id)"
+            )
+            cursor.execute(_GUARD_FUNCTION)
+            for name, when in GUARDS.items():
+                statement = f"CREATE TRIGGER {name} {when} EXECUTE FUNCTION etsledger_append_only()"
+                cursor.execute(SQL(statement))  # pyright: ignore[reportArgumentType]
+            for table in metadata.sorted_tables:
+                statement = str(CreateTable(table).compile(dialect=dialect))
+                cursor.execute(SQL(statement))  # pyright: ignore[reportArgumentType]
+            cursor.executemany("INSERT INTO ledger_meta VALUES (%s,%s)", list(meta.items()))
+        return True
+
+    @contextmanager
+    def writing(self, timeout: float) -> Generator[None]:
+        """One transaction that holds the writer lock to its end."""
+        with self.datastore.transaction(commit=True) as cursor:
+            cursor.execute(
+                "SELECT set_config('lock_timeout', %s, true)", (f"{int(timeout * 1000)}ms",)
+            )
+            cursor.execute("SELECT pg_advisory_xact_lock(%s)", (WRITER_LOCK,))
+            self._writing.cursor = cursor
+            try:
+                yield
+            finally:
+                del self._writing.cursor
+
+    @property
+    def cursor(self) -> Cursor[DictRow]:
+        """The cursor of the write in progress in this thread."""
+        return self._writing.cursor
+
+    def insert_events(
+        self, stored_events: Sequence[StoredEvent], **kwargs: Any
+    ) -> Sequence[int] | None:
+        """Everything of one write, on the transaction that holds the writer lock."""
+        first: int = kwargs["first_position"]
+        events = [
+            (position, e.originator_id, e.originator_version, e.topic, e.state)
+            for position, e in enumerate(stored_events, first)
+        ]
+        columns = "notification_id, originator_id, originator_version, topic, state"
+        self._insert(_INSERT_EVENT, f"stored_events ({columns})", events)
+        self._insert(_INSERT_COMMAND, "ledger_commands", kwargs["commands"])
+        self._insert(_INSERT_POSTING, "ledger_postings", kwargs["postings"])
+        return None
+
+    def _insert(self, statement: str, table: str, rows: Sequence[tuple[Any, ...]]) -> None:
+        if len(rows) < _COPY:
+            if rows:
+                self.cursor.executemany(SQL(statement), rows)  # pyright: ignore[reportArgumentType]
+            return
+        copy_in = SQL(f"COPY {table} FROM STDIN")  # pyright: ignore[reportArgumentType]
+        with self.cursor.copy(copy_in) as copy:
+            for row in rows:
+                copy.write_row(row)
+
+
+class LedgerPostgresFactory(PostgresFactory):
+    """Builds the recorder over a database URL."""
+
+    application_recorder_class = PostgresRecorder
+
+    def __init__(self, url: URL) -> None:
+        query = {key: v if isinstance(v, str) else v[0] for key, v in url.query.items()}
+        host = url.host or query.get("host") or "localhost"
+        settings = {
+            "POSTGRES_DBNAME": url.database or "postgres",
+            "POSTGRES_HOST": host,
+            "POSTGRES_PORT": str(url.port or query.get("port") or 5432),
+            "POSTGRES_USER": url.username or "postgres",
+            "POSTGRES_PASSWORD": url.password or "",
+            "POSTGRES_CONNECT_TIMEOUT": "10",
+            "POSTGRES_POOL_SIZE": "1",
+            "POSTGRES_MAX_OVERFLOW": "7",
+            "POSTGRES_PRE_PING": "n",
+            "ORIGINATOR_ID_TYPE": "text",
+            "CREATE_TABLE": "n",
+        }
+        super().__init__(settings)

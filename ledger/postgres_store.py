@@ -1,0 +1,233 @@
+"""A store in a PostgreSQL database."""
+
+import os
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, Final
+
+import psycopg
+from eventsourcing.persistence import PersistenceError
+from psycopg.rows import tuple_row
+from sqlalchemy import URL, create_engine, text
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+
+from etsledger.ledger.clock import Clock
+from etsledger.ledger.errors import (
+    StoreAbsent,
+    StoreError,
+    StoreForeign,
+    StoreLocked,
+    StoreReadOnly,
+)
+from etsledger.ledger.log import RegistryLog
+from etsledger.ledger.postgres_recorder import (
+    GUARDS,
+    WRITER_LOCK,
+    LedgerPostgresFactory,
+    PostgresRecorder,
+)
+from etsledger.ledger.record import Row
+from etsledger.ledger.store import FETCH, Store, check_format, new_meta
+
+_SELECT: Final = (
+    "SELECT notification_id, originator_id, originator_version, topic, state FROM stored_events"
+)
+_FIND: Final = (
+    "SELECT id, first_position, last_position FROM ledger_commands WHERE id = ANY(%s)"
+)
+_HOLDER: Final = """
+SELECT a.pid, a.application_name, a.client_addr::text, a.xact_start::text
+FROM pg_locks l JOIN pg_stat_activity a USING (pid)
+WHERE l.locktype = 'advisory' AND l.granted AND l.classid = :high AND l.objid = :low
+"""
+
+
+class PostgresStore(Store):
+    """A store for a service: many readers, writers in turn by an advisory lock."""
+
+    _standing = text(
+        "SELECT (SELECT MAX(notification_id) FROM stored_events), "
+        "(SELECT position FROM ledger_cursors WHERE name = :name)"
+    )
+
+    def __init__(
+        self, url: URL, clock: Clock, *, create: bool, read_only: bool, timeout: float
+    ) -> None:
+        self.url = url.render_as_string(hide_password=True)
+        self._url = url
+        self._timeout = timeout
+        self._pid = os.getpid()
+        self.read_only = read_only
+        self._connect_engine()
+        try:
+            there, tables = self._look()
+            if not there and (read_only or not create):
+                raise StoreAbsent(
+                    f"there is no ledger at {self.url}; 'etsledger apply' or 'etsledger demo' "
+                    "makes one"
+                )
+            if not there and tables:
+                raise StoreForeign(
+                    f"{self.url} holds other tables ({', '.join(tables[:5])}); "
+                    "give the ledger a database of its own"
+                )
+            self.log = RegistryLog(LedgerPostgresFactory(url))
+            if not there:
+                self._recorder.create_store(new_meta(clock))
+            check_format(self.meta(), self.url)
+        except SQLAlchemyError as error:
+            self.engine.dispose()
+            raise StoreError(f"{self.url} cannot be opened: {_first_line(error)}") from error
+        except PersistenceError as error:
+            self.engine.dispose()
+            raise StoreError(f"{self.url} cannot be opened: {_first_line(error)}") from error
+        except BaseException:
+            self.engine.dispose()
+            raise
+
+    def _connect_engine(self) -> None:
+        self.engine = create_engine(
+            self._url.set(drivername="postgresql+psycopg"),
+            connect_args={"connect_timeout": 10, "application_name": "etsledger"},
+        )
+
+    def _look(self) -> tuple[bool, list[str]]:
+        with self.engine.connect() as connection:
+            there = connection.execute(text("SELECT to_regclass('ledger_meta') IS NOT NULL"))
+            is_there = bool(there.scalar_one())
+            tables = connection.execute(
+                text("SELECT tablename FROM pg_tables WHERE schemaname = current_schema()")
+            )
+            names = sorted(tables.scalars())
+            recovering = connection.execute(
+                text("SELECT pg_is_in_recovery() OR current_setting('transaction_read_only')='on'")
+            )
+            writable = is_there and connection.execute(
+                text("SELECT has_table_privilege('stored_events', 'INSERT')")
+            ).scalar_one()
+            if recovering.scalar_one() or (is_there and not writable):
+                self.read_only = True
+            return is_there, names
+
+    @property
+    def _recorder(self) -> PostgresRecorder:
+        recorder = self.log.recorder
+        assert isinstance(recorder, PostgresRecorder)
+        return recorder
+
+    def _after_fork(self) -> None:
+        if self._pid != os.getpid():
+            self._pid = os.getpid()
+            self.engine.dispose(close=False)
+            self._connect_engine()
+            self.log = RegistryLog(LedgerPostgresFactory(self._url))
+
+    @contextmanager
+    def writing(self) -> Generator[None]:
+        """A transaction under the advisory lock; it commits when the block ends."""
+        if self.read_only:
+            raise StoreReadOnly(f"{self.url} is read-only: it answers questions, takes no writes")
+        self._after_fork()
+        try:
+            with self._recorder.writing(self._timeout):
+                yield
+        except PersistenceError as error:
+            if isinstance(error.__cause__, psycopg.errors.LockNotAvailable):
+                raise StoreLocked(
+                    f"another writer ({self._holder()}) held the store for {self._timeout:g} s; "
+                    "try again, or find out why it does not finish"
+                ) from error
+            raise
+
+    def _holder(self) -> str:
+        parts = {"high": WRITER_LOCK >> 32, "low": WRITER_LOCK & 0xFFFFFFFF}
+        try:
+            with self.engine.connect() as connection:
+                found = connection.execute(text(_HOLDER), parts).first()
+        except SQLAlchemyError:
+            found = None
+        return f"backend {found[0]} since {found[3]}" if found else "an unknown session"
+
+    @contextmanager
+    def try_writing(self) -> Generator[bool]:
+        """Whether the advisory lock was free; held to the end of the block."""
+        self._after_fork()
+        if self.read_only:
+            yield False
+            return
+        with self.engine.begin() as connection:
+            query = text("SELECT pg_try_advisory_xact_lock(:key)")
+            yield bool(connection.execute(query, {"key": WRITER_LOCK}).scalar_one())
+
+    def rows(
+        self, after: int = 0, until: int | None = None, types: Sequence[str] = ()
+    ) -> Iterator[Row]:
+        """In bulk, by a server-side cursor."""
+        self._after_fork()
+        query, parameters = f"{_SELECT} WHERE notification_id > %s", list[Any]([after])
+        if types:
+            query, parameters = query + " AND topic = ANY(%s)", [*parameters, list(types)]
+        if until is not None:
+            query, parameters = query + " AND notification_id <= %s", [*parameters, until]
+        connection = self.engine.raw_connection()
+        try:
+            driver: Any = connection.driver_connection
+            with driver.cursor(name="etsledger_rows", row_factory=tuple_row) as cursor:
+                cursor.execute(query + " ORDER BY notification_id", parameters)
+                while fetched := cursor.fetchmany(FETCH):
+                    yield from map(Row._make, fetched)
+        finally:
+            connection.close()
+
+    def rows_at(self, positions: Sequence[int]) -> list[Row]:
+        """One statement, whatever their number."""
+        with self._recorder.datastore.get_connection() as connection:
+            cursor = connection.cursor(row_factory=tuple_row)
+            cursor.execute(
+                f"{_SELECT} WHERE notification_id = ANY(%s) ORDER BY notification_id",  # pyright: ignore[reportArgumentType]
+                (list(positions),),
+            )
+            return [Row(*row) for row in cursor.fetchall()]
+
+    def tail(self, start: int) -> Sequence[Row]:
+        """Read on the transaction of the write."""
+        cursor = self._recorder.cursor
+        cursor.execute(f"{_SELECT} WHERE notification_id >= %s ORDER BY notification_id", (start,))
+        return [Row(*row.values()) for row in cursor.fetchall()]
+
+    def find_commands(self, ids: Sequence[str]) -> dict[str, tuple[int, int]]:
+        """One statement, whatever their number."""
+        self._after_fork()
+        with self._recorder.datastore.get_connection() as connection:
+            cursor = connection.cursor(row_factory=tuple_row)
+            cursor.execute(_FIND, (list(ids),))
+            return {found: (first, last) for found, first, last in cursor.fetchall()}
+
+    def head_position(self) -> int:
+        """The greatest position."""
+        self._after_fork()
+        with self.engine.connect() as connection:
+            query = text("SELECT COALESCE(MAX(notification_id), 0) FROM stored_events")
+            return connection.execute(query).scalar_one()
+
+    def missing_guards(self) -> list[str]:
+        """The triggers that are gone or disabled."""
+        with self.engine.connect() as connection:
+            query = text(
+                "SELECT tgname FROM pg_trigger "
+                "WHERE tgrelid = 'stored_events'::regclass AND tgenabled = 'O'"
+            )
+            found = set(connection.execute(query).scalars())
+        return sorted(set(GUARDS) - found)
+
+    def close(self) -> None:
+        """Closes the connections."""
+        if self._pid == os.getpid():
+            self.log.close()
+            self.engine.dispose()
+
+
+def _first_line(error: BaseException) -> str:
+    cause: object = error.orig if isinstance(error, DBAPIError) and error.orig else error
+    text_of = str(cause).strip()
+    return text_of.splitlines()[0] if text_of else type(cause).__name__

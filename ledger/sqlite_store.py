@@ -1,0 +1,283 @@
+"""A store in one SQLite file, with its writer lock beside it."""
+
+import json
+import os
+import sqlite3
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import AbstractContextManager, closing, contextmanager
+from pathlib import Path
+from typing import Any, Final
+
+from sqlalchemy import create_engine, event, text
+from sqlalchemy.pool import QueuePool
+
+from etsledger.ledger.clock import Clock
+from etsledger.ledger.errors import (
+    StoreAbsent,
+    StoreDamaged,
+    StoreError,
+    StoreForeign,
+    StoreLocked,
+    StoreReadOnly,
+)
+from etsledger.ledger.locks import WriterLock, refuse_network_file_system
+from etsledger.ledger.log import RegistryLog
+from etsledger.ledger.record import Row
+from etsledger.ledger.sqlite_recorder import (
+    GUARDS,
+    SqliteFactory,
+    SqliteRecorder,
+    connect_for_reading,
+)
+from etsledger.ledger.store import FETCH, Store, check_format, new_meta
+
+_SELECT: Final = "SELECT rowid, originator_id, originator_version, topic, state FROM stored_events"
+_FIND_ONE: Final = "SELECT id, first_position, last_position FROM ledger_commands WHERE id = ?"
+_FIND: Final = (
+    "SELECT id, first_position, last_position FROM ledger_commands "
+    "WHERE id IN (SELECT value FROM json_each(?))"
+)
+_MAGIC: Final = b"SQLite format 3\x00"
+
+
+class SqliteStore(Store):
+    """The default store: a file, readable by anyone who may read it."""
+
+    _standing = text(
+        "SELECT (SELECT MAX(rowid) FROM stored_events), "
+        "(SELECT position FROM ledger_cursors WHERE name = :name)"
+    )
+
+    def __init__(
+        self, path: Path, clock: Clock, *, create: bool, read_only: bool, timeout: float
+    ) -> None:
+        self.url = f"sqlite:///{path}"
+        self.path = path
+        self._timeout = timeout
+        self._check_file(create and not read_only)
+        self.read_only = read_only or not _writable(path)
+        self._immutable = False
+        self._lock = WriterLock(path.with_name(path.name + ".lock"), timeout)
+        self._pid = os.getpid()
+        self._connect()
+        try:
+            self._check_content(create and not self.read_only, clock)
+        except BaseException:
+            self.close()
+            raise
+
+    def _check_file(self, create: bool) -> None:
+        path = self.path
+        if path.is_dir():
+            raise StoreForeign(f"{path} is a directory, not a ledger; name a file in it")
+        refuse_network_file_system(path)
+        if not path.exists() or path.stat().st_size == 0:
+            if not create:
+                raise StoreAbsent(
+                    f"there is no ledger at {path}; 'etsledger apply' or 'etsledger demo' makes one"
+                )
+            if not path.parent.is_dir():
+                raise StoreAbsent(f"the folder {path.parent} does not exist")
+            return
+        try:
+            with path.open("rb") as file:
+                magic = file.read(len(_MAGIC))
+        except OSError as error:
+            raise StoreDamaged(f"{path} cannot be read: {error.strerror}") from error
+        if magic != _MAGIC:
+            raise StoreForeign(f"{path} is not a ledger: it is no SQLite database")
+
+    def _connect(self) -> None:
+        path = str(self.path)
+        self.log = RegistryLog(SqliteFactory(path, max(1, round(self._timeout))))
+        self.engine = create_engine(
+            "sqlite://", creator=self._connection, poolclass=QueuePool, pool_size=4
+        )
+
+        # The reading connections also merge derived tables, which need no fsync of their own.
+        @event.listens_for(self.engine, "connect")
+        def _settings(connection: Any, _: Any) -> None:  # pyright: ignore[reportUnusedFunction]
+            for pragma in ("synchronous=NORMAL", "cache_size=-65536", "temp_store=MEMORY"):
+                connection.execute(f"PRAGMA {pragma}")
+
+    def _connection(self) -> sqlite3.Connection:
+        path = str(self.path)
+        if not self.read_only:
+            return sqlite3.connect(path, check_same_thread=False, timeout=self._timeout)
+        connection = connect_for_reading(path, immutable=self._immutable)
+        if not self._immutable:
+            try:
+                connection.execute("SELECT 1 FROM sqlite_master").fetchone()
+            except sqlite3.OperationalError:
+                # A medium that takes no lock files at all: read it as the constant it is.
+                connection.close()
+                self._immutable = True
+                connection = connect_for_reading(path, immutable=True)
+        return connection
+
+    def _check_content(self, create: bool, clock: Clock) -> None:
+        try:
+            with closing(self._connection()) as connection:
+                names = {
+                    name
+                    for (name,) in connection.execute(
+                        "SELECT name FROM sqlite_master WHERE type = 'table'"
+                    )
+                }
+                meta: dict[str, str] = (
+                    dict(connection.execute("SELECT key, value FROM ledger_meta"))
+                    if "ledger_meta" in names
+                    else {}
+                )
+        except sqlite3.OperationalError as error:
+            if "locked" in str(error):
+                raise StoreLocked(
+                    f"{self.path} is locked by another program for longer than {self._timeout:g} s"
+                ) from error
+            raise StoreDamaged(f"{self.path} cannot be opened: {error}") from error
+        except sqlite3.DatabaseError as error:
+            raise StoreDamaged(f"{self.path} is damaged: {error}") from error
+        if not names and create:
+            self._create(clock)
+        elif not names:
+            raise StoreAbsent(f"{self.path} is an empty database; 'etsledger apply' fills it")
+        elif "ledger_meta" not in names:
+            raise StoreForeign(
+                f"{self.path} is a SQLite database, but not a ledger (it holds "
+                f"{', '.join(sorted(names)[:5])})"
+            )
+        else:
+            check_format(meta, str(self.path))
+            if "stored_events" not in names:
+                raise StoreDamaged(f"{self.path} has lost its table stored_events")
+
+    def _create(self, clock: Clock) -> None:
+        recorder = self.log.recorder
+        assert isinstance(recorder, SqliteRecorder)
+        with self._lock.held():
+            with closing(self._connection()) as connection:
+                if connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
+                    return  # another process was first
+            try:
+                recorder.create_store(new_meta(clock))
+            except Exception as error:
+                raise StoreError(f"{self.path} cannot be made: {error}") from error
+
+    def _after_fork(self) -> None:
+        if self._pid != os.getpid():
+            self._pid = os.getpid()
+            self.engine.dispose(close=False)
+            self._connect()
+
+    @contextmanager
+    def writing(self) -> Generator[None]:
+        """The OS lock beside the file, then the database."""
+        if self.read_only:
+            raise StoreReadOnly(
+                f"{self.path} is read-only: it answers questions but takes no writes"
+            )
+        self._after_fork()
+        with self._lock.held():
+            yield
+
+    def try_writing(self) -> AbstractContextManager[bool]:
+        """Whether the OS lock was free."""
+        self._after_fork()
+        return _no() if self.read_only else self._lock.try_held()
+
+    def rows(
+        self, after: int = 0, until: int | None = None, types: Sequence[str] = ()
+    ) -> Iterator[Row]:
+        """In bulk, by rowid."""
+        self._after_fork()
+        query, parameters = f"{_SELECT} WHERE rowid > ?", [after, *types]
+        if types:
+            query += f" AND topic IN ({','.join('?' * len(types))})"
+        if until is not None:
+            query, parameters = query + " AND rowid <= ?", [*parameters, until]
+        connection = self.engine.raw_connection()
+        try:
+            cursor = connection.cursor()
+            cursor.execute(query + " ORDER BY rowid", parameters)
+            while fetched := cursor.fetchmany(FETCH):
+                yield from map(Row._make, fetched)
+        except sqlite3.DatabaseError as error:
+            raise StoreDamaged(f"{self.path} is damaged: {error}") from error
+        finally:
+            connection.close()
+
+    def rows_at(self, positions: Sequence[int]) -> list[Row]:
+        """One statement, whatever their number."""
+        query = f"{_SELECT} WHERE rowid IN (SELECT value FROM json_each(?)) ORDER BY rowid"
+        connection = self.engine.raw_connection()
+        try:
+            cursor = connection.cursor()
+            cursor.execute(query, (json.dumps(list(positions)),))
+            return [Row(*row) for row in cursor.fetchall()]
+        finally:
+            connection.close()
+
+    def tail(self, start: int) -> Sequence[Row]:
+        """Read on the writer's own connection, in one statement."""
+        recorder = self.log.recorder
+        assert isinstance(recorder, SqliteRecorder)
+        with recorder.datastore.get_connection(commit=False) as connection:
+            cursor = connection.cursor()
+            cursor.execute(f"{_SELECT} WHERE rowid >= ? ORDER BY rowid", (start,))
+            return [Row(*row) for row in cursor.fetchall()]
+
+    def find_commands(self, ids: Sequence[str]) -> dict[str, tuple[int, int]]:
+        """One statement, whatever their number."""
+        if self.read_only:
+            with closing(self._connection()) as connection:
+                return _found(connection.execute(_FIND, (json.dumps(ids),)).fetchall())
+        recorder = self.log.recorder
+        assert isinstance(recorder, SqliteRecorder)
+        with recorder.datastore.get_connection(commit=False) as connection:
+            cursor = connection.cursor()
+            if len(ids) == 1:
+                cursor.execute(_FIND_ONE, (ids[0],))
+            else:
+                cursor.execute(_FIND, (json.dumps(ids),))
+            return _found(cursor.fetchall())
+
+    def head_position(self) -> int:
+        """The greatest rowid."""
+        self._after_fork()
+        with self.engine.connect() as connection:
+            query = "SELECT COALESCE(MAX(rowid), 0) FROM stored_events"
+            return connection.exec_driver_sql(query).scalar_one()
+
+    def missing_guards(self) -> list[str]:
+        """The triggers that are gone or not as we made them."""
+        with self.engine.connect() as connection:
+            query = "SELECT name, sql FROM sqlite_master WHERE type = 'trigger'"
+            found = {name: sql for name, sql in connection.exec_driver_sql(query).all()}
+        expected = {n: s.replace("IF NOT EXISTS ", "") for n, s in GUARDS.items()}
+        return sorted(name for name, sql in expected.items() if found.get(name) != sql)
+
+    def close(self) -> None:
+        """Closes the connections and the lock file."""
+        if self._pid == os.getpid():
+            self.log.close()
+            self.engine.dispose()
+            self._lock.close()
+
+
+def _found(rows: Sequence[Any]) -> dict[str, tuple[int, int]]:
+    return {row[0]: (row[1], row[2]) for row in rows}
+
+
+@contextmanager
+def _no() -> Generator[bool]:
+    yield False
+
+
+def _writable(path: Path) -> bool:
+    target = path if path.exists() else path.parent
+    if not (os.access(target, os.W_OK) and os.access(path.parent, os.W_OK)):
+        return False
+    if path.exists() and os.geteuid() == 0:
+        # root passes every permission check: a file that nobody may write is meant read-only.
+        return bool(path.stat().st_mode & 0o222)
+    return True

@@ -1,0 +1,132 @@
+"""A store: where the log and its tables live, on SQLite or PostgreSQL, by URL."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager
+from typing import Any, Final
+from uuid import uuid4
+
+from sqlalchemy import Engine, TextClause, delete, func, insert, select
+from sqlalchemy.exc import SQLAlchemyError
+
+from etsledger.domain.times import iso
+from etsledger.ledger.clock import Clock
+from etsledger.ledger.errors import StoreError, StoreTooNew, StoreWriteFailed
+from etsledger.ledger.log import RegistryLog
+from etsledger.ledger.record import Row
+from etsledger.ledger.tables import FORMAT, cursors, ledger_meta
+
+DEFAULT_URL: Final = "sqlite:///etsledger.db"
+FETCH: Final = 10_000
+
+
+class Store(ABC):
+    """The database of one ledger.
+
+    ``log`` is the eventsourcing application that writes events; ``engine`` reads, and
+    writes the tables that can be rebuilt.
+    """
+
+    url: str
+    log: RegistryLog
+    engine: Engine
+    read_only: bool
+
+    @abstractmethod
+    def writing(self) -> AbstractContextManager[None]:
+        """Holds the writer lock for one write. Raises StoreLocked, StoreReadOnly."""
+
+    @abstractmethod
+    def try_writing(self) -> AbstractContextManager[bool]:
+        """Holds the writer lock if it is free at once; yields whether it does."""
+
+    @abstractmethod
+    def rows(
+        self, after: int = 0, until: int | None = None, types: Sequence[str] = ()
+    ) -> Iterator[Row]:
+        """The rows with ``after < position <= until`` (of some types only), in bulk."""
+
+    @abstractmethod
+    def rows_at(self, positions: Sequence[int]) -> list[Row]:
+        """The rows at some positions, in order."""
+
+    @abstractmethod
+    def tail(self, start: int) -> Sequence[Row]:
+        """The rows from ``start`` on, read inside a write."""
+
+    @abstractmethod
+    def find_commands(self, ids: Sequence[str]) -> dict[str, tuple[int, int]]:
+        """The first and last positions of those of the ids that were accepted before."""
+
+    @abstractmethod
+    def head_position(self) -> int:
+        """The last position of the log; 0 when it is empty."""
+
+    @abstractmethod
+    def missing_guards(self) -> list[str]:
+        """The names of the append-only guards that are not in the database."""
+
+    @abstractmethod
+    def close(self) -> None:
+        """Closes every connection."""
+
+    def row(self, position: int) -> Row | None:
+        """The row at a position."""
+        return next(iter(self.rows(position - 1, position)), None)
+
+    def meta(self) -> dict[str, str]:
+        """What the store says of itself: format, store id, when it was made."""
+        with self.engine.connect() as connection:
+            return {key: value for key, value in connection.execute(select(ledger_meta)).all()}
+
+    def standing(self, name: str) -> tuple[int, int]:
+        """The head position and how far a derived table has followed it, in one look."""
+        with self.engine.connect() as connection:
+            row = connection.execute(self._standing, {"name": name}).one()
+        return int(row[0] or 0), int(row[1] or 0)
+
+    _standing: TextClause
+
+    def cursor(self, name: str) -> tuple[int, bytes | None]:
+        """How far a derived table has followed the log, with what it keeps for that."""
+        query = select(cursors.c.position, cursors.c.body).where(cursors.c.name == name)
+        with self.engine.connect() as connection:
+            found = connection.execute(query).first()
+        return (found[0], found[1]) if found else (0, None)
+
+    def set_cursor(
+        self, connection: Any, name: str, position: int, body: bytes | None = None
+    ) -> None:
+        """Moves a derived table's cursor inside the transaction that filled the table."""
+        connection.execute(delete(cursors).where(cursors.c.name == name))
+        connection.execute(insert(cursors).values(name=name, position=position, body=body))
+
+    def count(self, table: Any) -> int:
+        """The number of rows of a table."""
+        with self.engine.connect() as connection:
+            return connection.execute(select(func.count()).select_from(table)).scalar_one()
+
+
+def new_meta(clock: Clock) -> dict[str, str]:
+    """What a new store says of itself."""
+    return {"format": str(FORMAT), "store_id": uuid4().hex, "created_at": iso(clock())}
+
+
+def check_format(meta: dict[str, str], where: str) -> None:
+    """Raises StoreTooNew for a store that a newer version wrote."""
+    if int(meta.get("format", "0")) > FORMAT:
+        raise StoreTooNew(
+            f"{where} has storage format {meta['format']}; this version of etsledger knows "
+            f"{FORMAT}. Upgrade etsledger to open it"
+        )
+
+
+def write_failed(error: BaseException) -> StoreError:
+    """The error for a write that the database refused."""
+    cause: BaseException = error
+    while cause.__cause__ is not None:
+        cause = cause.__cause__
+    if isinstance(error, SQLAlchemyError) and error.__cause__ is not None:
+        cause = error.__cause__
+    text = str(cause).strip().splitlines()[0] if str(cause).strip() else type(cause).__name__
+    return StoreWriteFailed(f"the database refused the write ({text}); nothing of it was kept")

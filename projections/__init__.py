@@ -1,0 +1,1 @@
+"""What readers ask: balances, statements, compliance, supply, explanations."""

@@ -1,0 +1,151 @@
+"""Every question of a ledger, answered at any (as-of, known-at)."""
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from sqlalchemy import inspect
+
+from etsledger.ledger.books import (
+    BalanceRow,
+    EventRow,
+    KnownAt,
+    StatementRow,
+    SupplyRow,
+    When,
+)
+from etsledger.ledger.clock import Clock
+from etsledger.ledger.postings import INDEX, LAG, Sum, merge_index, sums
+from etsledger.ledger.rebuild import rebuild_from_log
+from etsledger.ledger.store import Store
+from etsledger.projections.balances import balance_rows, sums_from_log
+from etsledger.projections.events import event_rows
+from etsledger.projections.instants import Viewpoint, instant, viewpoint
+from etsledger.projections.parties import Parties
+from etsledger.projections.statement import statement_rows
+from etsledger.projections.supply import supply_rows
+from etsledger.projections.tables import metadata
+
+
+class LedgerBooks:
+    """The questions over one store; caught up with the log before each answer."""
+
+    def __init__(self, store: Store, clock: Clock) -> None:
+        self._store = store
+        self._clock = clock
+        self._parties = Parties(store)
+
+    def _view(self, as_of: When, known_at: KnownAt) -> tuple[Viewpoint, int]:
+        """The viewpoint of a question and how far the index answers it."""
+        head, done = self._store.standing(INDEX)
+        view = viewpoint(self._store, self._clock, as_of, known_at, head)
+        if head - done > LAG:
+            done = merge_index(self._store, head)
+        self._parties.follow(head)
+        return view, min(done, view.upto)
+
+    def _sums(
+        self, view: Viewpoint, done: int, from_log: bool, **filters: str | None
+    ) -> list[Sum]:
+        if from_log:
+            return sums_from_log(self._store, view.upto, view.as_of, **filters)
+        return sums(self._store, view.upto, view.as_of, done=done, **filters)
+
+    def balances(
+        self,
+        *,
+        registry: str | None = None,
+        account: str | None = None,
+        entity: str | None = None,
+        unit: str | None = None,
+        as_of: When = None,
+        known_at: KnownAt = None,
+        zero: bool = False,
+        from_log: bool = False,
+    ) -> list[BalanceRow]:
+        """See ``Ledger.balances``."""
+        view, done = self._view(as_of, known_at)
+        if entity is None:
+            found = self._sums(
+                view, done, from_log, account=account, registry=registry, unit=unit
+            )
+        else:
+            names = {a.account for a in self._parties.of_entity(entity, view.upto)}
+            found = [
+                one
+                for name in sorted(names if account is None else names & {account})
+                for one in self._sums(
+                    view, done, from_log, account=name, registry=registry, unit=unit
+                )
+            ]
+        rows = balance_rows(found, self._parties, view.upto, zero=zero, unit=unit)
+        return rows if entity is None else [row for row in rows if row["entity"] == entity]
+
+    def statement(
+        self,
+        account: str,
+        *,
+        registry: str | None = None,
+        start: When = None,
+        end: When = None,
+        as_of: When = None,
+        known_at: KnownAt = None,
+    ) -> list[StatementRow]:
+        """See ``Ledger.statement``."""
+        view, _ = self._view(as_of, known_at)
+        last = instant(end)
+        return statement_rows(
+            self._store, account, view.upto, registry=registry,
+            start=instant(start, end_of_day=False),
+            end=view.as_of if last is None else last,
+        )  # fmt: skip
+
+    def supply(
+        self,
+        *,
+        registry: str | None = None,
+        unit: str | None = None,
+        as_of: When = None,
+        known_at: KnownAt = None,
+        from_log: bool = False,
+    ) -> list[SupplyRow]:
+        """See ``Ledger.supply``."""
+        view, done = self._view(as_of, known_at)
+        found = self._sums(view, done, from_log, registry=registry, unit=unit)
+        return supply_rows(found, self._parties, view.upto)
+
+    def events(
+        self,
+        *,
+        registry: str | None = None,
+        account: str | None = None,
+        entity: str | None = None,
+        types: Sequence[str] = (),
+        from_position: int = 1,
+        to_position: int | None = None,
+        limit: int | None = None,
+        as_of: When = None,
+        known_at: KnownAt = None,
+        back_dated: bool = False,
+    ) -> Iterator[EventRow]:
+        """See ``Ledger.events``."""
+        view, _ = self._view(as_of, known_at)
+        upto = view.upto if to_position is None else min(view.upto, to_position)
+        return event_rows(
+            self._store, self._parties, upto, registry=registry, account=account,
+            entity=entity, types=types, from_position=max(from_position, 1),
+            as_of=None if as_of is None else view.as_of, back_dated=back_dated, limit=limit,
+        )  # fmt: skip
+
+    def rebuild(self, progress: Any = None) -> int:
+        """Empties every derived table and fills it again from the log."""
+        there = set(inspect(self._store.engine).get_table_names())
+
+        def empty_ours(connection: Any) -> None:
+            for table in metadata.sorted_tables:
+                if table.name in there:
+                    connection.execute(table.delete())
+
+        upto = rebuild_from_log(self._store, empty_ours, progress)
+        self._parties = Parties(self._store)
+        self._parties.follow(upto)
+        return upto

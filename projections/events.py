@@ -1,0 +1,145 @@
+"""The log as people and programs read it, filtered, with the back-dated facts told apart."""
+
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+from typing import Any
+
+import msgspec
+
+from etsledger.domain.events import ALL_UNITS
+from etsledger.domain.times import iso, to_micros
+from etsledger.ledger.books import EventRow
+from etsledger.ledger.errors import StoreDamaged
+from etsledger.ledger.postings import movements
+from etsledger.ledger.record import Row, split
+from etsledger.ledger.store import Store
+from etsledger.projections.parties import Parties
+
+
+class _Stored(msgspec.Struct):
+    command: dict[str, Any]
+    data: dict[str, Any]
+    effective_at: datetime
+    recorded_at: datetime
+    rulebook: dict[str, str]
+
+
+_stored = msgspec.json.Decoder(_Stored)
+_FETCH = 1_000
+
+
+def event_rows(
+    store: Store,
+    parties: Parties,
+    upto: int,
+    *,
+    registry: str | None,
+    account: str | None,
+    entity: str | None,
+    types: Sequence[str],
+    from_position: int,
+    as_of: datetime | None,
+    back_dated: bool,
+    limit: int | None,
+) -> Iterator[EventRow]:
+    """The events at positions in ``[from_position, upto]`` that fit every filter."""
+    given = 0
+    for row in _rows(store, parties, upto, account, entity, types, from_position):
+        if limit is not None and given >= limit:
+            return
+        if (registry and row.registry != registry) or (types and row.type not in types):
+            continue
+        event, stored = _event(row)
+        if as_of is not None and stored.effective_at > as_of:
+            continue
+        if back_dated:
+            if stored.effective_at >= stored.recorded_at:
+                continue
+            event["lag_seconds"] = int((stored.recorded_at - stored.effective_at).total_seconds())
+            event["would_have_refused"] = _would_have_refused(store, row, stored)
+        given += 1
+        yield event
+
+
+def _rows(
+    store: Store,
+    parties: Parties,
+    upto: int,
+    account: str | None,
+    entity: str | None,
+    types: Sequence[str],
+    from_position: int,
+) -> Iterator[Row]:
+    if account is None and entity is None:
+        yield from store.rows(from_position - 1, upto, types)
+        return
+    wanted = [_of_account(store, parties, account, upto)] if account else []
+    if entity:
+        of_entity = {fact.position for fact in parties.facts(upto, entity=entity)}
+        for own in parties.of_entity(entity, upto):
+            of_entity |= _of_account(store, parties, own.account, upto)
+        wanted.append(of_entity)
+    positions = sorted(p for p in set.intersection(*wanted) if p >= from_position)
+    for i in range(0, len(positions), _FETCH):
+        yield from store.rows_at(positions[i : i + _FETCH])
+
+
+def _of_account(store: Store, parties: Parties, account: str, upto: int) -> set[int]:
+    named = {fact.position for fact in parties.facts(upto, account=account)}
+    return named | {move.position for move in movements(store, upto, account)}
+
+
+def _event(row: Row) -> tuple[EventRow, _Stored]:
+    try:
+        digest, body = split(row.state)
+        stored = _stored.decode(body)
+    except (msgspec.MsgspecError, TypeError, AttributeError) as error:
+        raise StoreDamaged(
+            f"the event at position {row.position} cannot be read ({error}); run verify"
+        ) from error
+    command = stored.command
+    event: EventRow = {
+        "position": row.position,
+        "registry": row.registry,
+        "type": row.type,
+        "effective_at": iso(stored.effective_at),
+        "recorded_at": iso(stored.recorded_at),
+        "command_id": command["id"],
+        "actor": command.get("actor"),
+        "approved_by": command.get("approved_by"),
+        "reference": command.get("reference"),
+        "reason": command.get("reason"),
+        "rulebook": stored.rulebook,
+        "data": stored.data,
+        "hash": digest,
+    }
+    return event, stored
+
+
+def _would_have_refused(store: Store, row: Row, stored: _Stored) -> list[int]:
+    """What was accepted before a back-dated freeze was known, and would not be after it."""
+    if row.type != "AccountFrozen":
+        return []
+    data = stored.data
+    since, unit = to_micros(stored.effective_at), data.get("unit") or ALL_UNITS
+    earlier = [
+        move
+        for move in movements(store, row.position - 1, data["account"])
+        if move.registry == row.registry and unit in (ALL_UNITS, move.unit)
+    ]
+    if data.get("quantity") is None:
+        stopped = (-1, 1) if data["direction"] == "both" else (-1,)
+        return sorted(
+            move.position
+            for move in earlier
+            if move.bucket == "held"
+            and move.effective_at >= since
+            and (move.quantity > 0) - (move.quantity < 0) in stopped
+        )
+    free, refused = -int(data["quantity"]), list[int]()
+    for move in earlier:
+        change = move.quantity if move.bucket == "held" else -move.quantity
+        free += change if move.bucket != "stopped" else 0
+        if move.effective_at >= since and change < 0 and free < 0:
+            refused.append(move.position)
+    return sorted(refused)

@@ -1,0 +1,47 @@
+"""Where all units are: the conservation law as a report (rule X-8)."""
+
+from collections.abc import Iterable
+
+from etsledger.domain.events import ISSUANCE
+from etsledger.ledger.books import SupplyRow
+from etsledger.ledger.postings import Sum
+from etsledger.projections.parties import Parties
+
+_PLACES = ("authority", "province", "holding", "reserve", "retired", "cancelled")
+
+
+def supply_rows(sums: Iterable[Sum], parties: Parties, upto: int) -> list[SupplyRow]:
+    """Per registry and unit: issued (opening balances included) and where it is now."""
+    totals: dict[tuple[str, str], dict[str, int]] = {}
+    for account, registry, unit, bucket, quantity in sums:
+        if bucket != "held":
+            continue
+        place = totals.setdefault((registry, unit), {})
+        if account == ISSUANCE:
+            name, quantity = "issued", -quantity
+        else:
+            known = parties.account(registry, account, upto)
+            kind = known.kind if known else "holding"
+            name = kind if kind in _PLACES else "holding"
+        place[name] = place.get(name, 0) + quantity
+    rows: list[SupplyRow] = []
+    for (registry, unit), place in sorted(totals.items()):
+        issued = place.get("issued", 0)
+        kept = sum(place.get(name, 0) for name in _PLACES)
+        rows.append(
+            {
+                "registry": registry,
+                "unit": unit,
+                "issued": issued,
+                "authority": place.get("authority", 0),
+                "province": place.get("province", 0),
+                "holding": place.get("holding", 0),
+                "reserve": place.get("reserve", 0),
+                "retired": place.get("retired", 0),
+                "cancelled": place.get("cancelled", 0),
+                "converted_in": 0,
+                "converted_out": 0,
+                "balanced": issued == kept,
+            }
+        )
+    return rows
