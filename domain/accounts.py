@@ -39,7 +39,7 @@ class CloseAccount(Command):
     account: Id
 
 
-class AccountOpened(Event, kw_only=True):
+class AccountOpened(Event, frozen=True, kw_only=True):
     """An account was opened."""
 
     account: str
@@ -48,7 +48,7 @@ class AccountOpened(Event, kw_only=True):
     province: str | None = None
 
 
-class AccountClosed(Event, kw_only=True):
+class AccountClosed(Event, frozen=True, kw_only=True):
     """An account was closed; it held nothing."""
 
     account: str

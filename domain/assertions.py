@@ -22,7 +22,7 @@ class AssertBalance(Command):
     quantity: Balance
 
 
-class BalanceAsserted(Event, kw_only=True):
+class BalanceAsserted(Event, frozen=True, kw_only=True):
     """The holding was this much at the effective time, as known when this was recorded."""
 
     account: str

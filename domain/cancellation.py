@@ -20,7 +20,7 @@ class Cancel(Command):
     quantity: Tonnes
 
 
-class UnitsCancelled(Event, kw_only=True):
+class UnitsCancelled(Event, frozen=True, kw_only=True):
     """Units left circulation for ever."""
 
     account: str
@@ -39,6 +39,4 @@ def decide(command: Cancel, desk: Desk) -> UnitsCancelled:
     desk.may_send(command.account, account, command.unit)
     desk.route("cancel", command.unit, account, desk.account(CANCELLED))
     desk.take(command.account, command.unit, command.quantity)
-    return UnitsCancelled(
-        account=command.account, quantity=command.quantity, unit=command.unit
-    )
+    return UnitsCancelled(account=command.account, quantity=command.quantity, unit=command.unit)

@@ -26,7 +26,7 @@ from etsledger.domain import (
 from etsledger.domain.commands import Command
 from etsledger.domain.desk import Desk, Past, registry_of
 from etsledger.domain.errors import InvalidCommand
-from etsledger.domain.events import Event
+from etsledger.domain.events import Event, Posting
 from etsledger.domain.state import Fact, RegistryState, Scribe, State
 
 Decide = Callable[[Any, Desk], Event | tuple[Event, ...]]
@@ -112,16 +112,14 @@ EVENTS: dict[type[Event], Evolve | None] = {
 EVENT_TYPES: dict[str, type[Event]] = {event.__name__: event for event in EVENTS}
 """Stored event name to its class."""
 
-_DECISIONS: dict[type[Command], Decide] = {model: decide for model, decide in COMMANDS.values()}
-
-
+_DECISIONS: dict[type[Command], Decide] = dict(COMMANDS.values())
 
 
 def parse(raw: Any) -> Command:
     """The command of a JSON object. Raises InvalidCommand naming the field and the reason."""
     if not isinstance(raw, dict):
         raise InvalidCommand("a command is a JSON object", field="")
-    given = cast(dict[str, Any], raw)
+    given = cast("dict[str, Any]", raw)
     name = given.get("command")
     model = MODELS.get(name) if isinstance(name, str) else None
     if model is None:
@@ -132,7 +130,7 @@ def parse(raw: Any) -> Command:
             field="command",
         )
     try:
-        return model.model_validate(given, by_alias=True, by_name=False)
+        return model.__pydantic_validator__.validate_python(given, by_alias=True, by_name=False)
     except ValidationError as error:
         raise _invalid(error) from None
 
@@ -146,9 +144,7 @@ def _invalid(error: ValidationError) -> InvalidCommand:
     return InvalidCommand(f"{path}: {reason}{more}", field=path)
 
 
-def decide(
-    command: Command, state: State, past: Past, effective_at: datetime
-) -> tuple[Event, ...]:
+def decide(command: Command, state: State, past: Past, effective_at: datetime) -> tuple[Event, ...]:
     """The events a command turns into, without changing anything. Raises a Refusal."""
     if isinstance(command, registries.OpenRegistry):
         return (registries.decide_opening(command, state),)
@@ -158,14 +154,20 @@ def decide(
     return result if isinstance(result, tuple) else (result,)
 
 
-def apply(scribe: Scribe, event: Event, fact: Fact) -> None:
-    """Writes one event into the state; decides nothing and never refuses."""
+def apply(
+    scribe: Scribe, event: Event, fact: Fact, postings: tuple[Posting, ...] | None = None
+) -> None:
+    """Writes one event into the state; decides nothing and never refuses.
+
+    ``postings`` are the event's, if the caller has them at hand.
+    """
     state = scribe.state
     registry = state.registries.get(fact.registry)
     if registry is None:
         registry = RegistryState()
         scribe.put(state.registries, fact.registry, registry)
-    postings = event.postings()
+    if postings is None:
+        postings = event.postings()
     if postings:
         scribe.post(registry, postings, fact.effective_at)
     evolve = EVENTS[type(event)]

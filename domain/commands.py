@@ -7,7 +7,7 @@ Each rule family defines its own commands as subclasses of ``Command`` in its ow
 from datetime import datetime
 from typing import Annotated, Any, ClassVar
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, PlainValidator, WithJsonSchema
 
 from etsledger.domain.times import normalise, parse_instant
 
@@ -23,29 +23,17 @@ def _instant(value: Any) -> Any:
     raise ValueError("a time is an ISO 8601 text such as 2024-11-05T14:03:00+08:00")
 
 
-def _printable(value: str) -> str:
-    if not value.isprintable():
-        raise ValueError("control characters are not allowed")
-    return value
-
-
-def _encodable(value: str) -> str:
-    try:
-        value.encode()
-    except UnicodeEncodeError:
-        raise ValueError("the text holds half of a surrogate pair") from None
-    if "\x00" in value:
-        raise ValueError("the text holds a NUL character")
-    return value
-
-
-Instant = Annotated[datetime, BeforeValidator(_instant)]
+Instant = Annotated[
+    datetime,
+    PlainValidator(_instant),
+    WithJsonSchema({"type": "string", "format": "date-time"}, mode="validation"),
+]
 """A time; a bare date is the start of that day in Asia/Shanghai."""
 Id = Annotated[str, Field(pattern=r"^[A-Za-z0-9._:-]{1,64}$")]
 """The id of an account, entity or registry."""
-CommandId = Annotated[str, Field(min_length=1, max_length=200), AfterValidator(_printable)]
-Text = Annotated[str, Field(min_length=1, max_length=4000), AfterValidator(_encodable)]
-Unit = Annotated[str, Field(min_length=1, max_length=64), AfterValidator(_printable)]
+CommandId = Annotated[str, Field(min_length=1, max_length=200, pattern=r"^\P{C}+$")]
+Text = Annotated[str, Field(min_length=1, max_length=4000, pattern=r"^[^\x00]+$")]
+Unit = Annotated[str, Field(min_length=1, max_length=64, pattern=r"^\P{C}+$")]
 """A unit as text, such as ``CEA:2023``; the rulebook says which exist."""
 Tonnes = Annotated[int, Field(strict=True, gt=0, le=MAX_TONNES)]
 """Whole tonnes of CO2e, at least one."""

@@ -31,7 +31,7 @@ class Reverse(Command):
     reverses: CommandId
 
 
-class MovementReversed(Event, kw_only=True):
+class MovementReversed(Event, frozen=True, kw_only=True):
     """The movement of an earlier command was taken back (its position is given)."""
 
     source: str = field(name="from")
@@ -53,7 +53,10 @@ def decide(command: Reverse, desk: Desk) -> MovementReversed:
     event = earlier.event
     movement = _movement_name(event)
     (source, unit, _, _), (target, _, _, quantity) = event.postings()
-    back_from, back_to = desk.account(target), OUTSIDE if source == ISSUANCE else desk.account(source)
+    back_from, back_to = (
+        desk.account(target),
+        OUTSIDE if source == ISSUANCE else desk.account(source),
+    )
     desk.may_send(target, back_from, unit)
     desk.may_receive(source, back_to, unit)
     route = desk.route(movement, unit, back_to, back_from)

@@ -80,7 +80,8 @@ class Desk:
         account = self.registry.accounts.get(account_id)
         if account is None:
             raise UnknownAccount(
-                f"registry {self.registry_id} has no account {account_id!r}; open_account opens one",
+                f"registry {self.registry_id} has no account {account_id!r}; "
+                "open_account opens one",
                 account=account_id,
             )
         return account
@@ -129,13 +130,17 @@ class Desk:
 
     def may_send(self, account_id: str, account: Account, unit: str) -> None:
         """Raises AccountClosed or AccountFrozen when the account may not send ``unit`` now."""
-        self.open_at_effective_time(account_id, account)
-        self._not_stopped(account_id, account, unit, ("out", "both"))
+        if account.closed_at is not None:
+            self.open_at_effective_time(account_id, account)
+        if account.stops:
+            self._not_stopped(account_id, account, unit, ("out", "both"))
 
     def may_receive(self, account_id: str, account: Account, unit: str) -> None:
         """Raises AccountClosed or AccountFrozen when the account may not receive ``unit``."""
-        self.open_at_effective_time(account_id, account)
-        self._not_stopped(account_id, account, unit, ("both",))
+        if account.closed_at is not None:
+            self.open_at_effective_time(account_id, account)
+        if account.stops:
+            self._not_stopped(account_id, account, unit, ("both",))
 
     def _not_stopped(
         self, account_id: str, account: Account, unit: str, directions: tuple[str, ...]
@@ -183,9 +188,7 @@ class Desk:
             )  # fmt: skip
 
 
-BUILT_IN: dict[str, Account] = {
-    name: Account(kind=name) for name in (*BUILT_IN_ACCOUNTS, ISSUANCE)
-}
+BUILT_IN: dict[str, Account] = {name: Account(kind=name) for name in (*BUILT_IN_ACCOUNTS, ISSUANCE)}
 OUTSIDE = BUILT_IN[ISSUANCE]
 
 

@@ -29,7 +29,7 @@ class RegisterEntity(Command):
     allocation_method: AllocationMethod | None = None
 
 
-class EntityRegistered(Event, kw_only=True):
+class EntityRegistered(Event, frozen=True, kw_only=True):
     """An entity joined the registry."""
 
     allocation_method: str | None = None

@@ -50,7 +50,7 @@ class Unfreeze(Command):
     freeze: CommandId
 
 
-class AccountFrozen(Event, kw_only=True):
+class AccountFrozen(Event, frozen=True, kw_only=True):
     """An account, one of its units, or a quantity of it is frozen."""
 
     account: str
@@ -64,7 +64,7 @@ class AccountFrozen(Event, kw_only=True):
         return _postings(self, 1)
 
 
-class AccountUnfrozen(Event, kw_only=True):
+class AccountUnfrozen(Event, frozen=True, kw_only=True):
     """A freeze was lifted; the fields repeat what it froze."""
 
     account: str
@@ -126,7 +126,9 @@ def decide_unfreeze(command: Unfreeze, desk: Desk) -> AccountUnfrozen:
     )
 
 
-def evolve_freeze(scribe: Scribe, registry: RegistryState, event: AccountFrozen, fact: Fact) -> None:
+def evolve_freeze(
+    scribe: Scribe, registry: RegistryState, event: AccountFrozen, fact: Fact
+) -> None:
     """The freeze is open; a whole stop joins the account's timeline."""
     claim = Claim(
         account=event.account,

@@ -77,7 +77,7 @@ class Reserve(Command):
     quantity: Tonnes
 
 
-class OpeningBalanceRecorded(Event, kw_only=True):
+class OpeningBalanceRecorded(Event, frozen=True, kw_only=True):
     """An account held this much when the books began; counted as issued."""
 
     account: str
@@ -90,7 +90,7 @@ class OpeningBalanceRecorded(Event, kw_only=True):
         return move(self.unit, self.quantity, ISSUANCE, self.account)
 
 
-class UnitsIssued(Event, kw_only=True):
+class UnitsIssued(Event, frozen=True, kw_only=True):
     """Units came to be."""
 
     quantity: int
@@ -102,7 +102,7 @@ class UnitsIssued(Event, kw_only=True):
         return move(self.unit, self.quantity, ISSUANCE, self.target)
 
 
-class UnitsDistributed(Event, kw_only=True):
+class UnitsDistributed(Event, frozen=True, kw_only=True):
     """Units went from one government account to another."""
 
     source: str = field(name="from")
@@ -115,7 +115,7 @@ class UnitsDistributed(Event, kw_only=True):
         return move(self.unit, self.quantity, self.source, self.target)
 
 
-class UnitsReserved(Event, kw_only=True):
+class UnitsReserved(Event, frozen=True, kw_only=True):
     """Units of the authority were set aside in the reserve."""
 
     quantity: int

@@ -30,7 +30,7 @@ class ReleasePledge(Command):
     pledge: CommandId
 
 
-class UnitsPledged(Event, kw_only=True):
+class UnitsPledged(Event, frozen=True, kw_only=True):
     """Units were pledged."""
 
     account: str
@@ -44,7 +44,7 @@ class UnitsPledged(Event, kw_only=True):
         return ((self.account, self.unit, "pledged", self.quantity),)
 
 
-class PledgeReleased(Event, kw_only=True):
+class PledgeReleased(Event, frozen=True, kw_only=True):
     """A pledge ended; the fields repeat what it held."""
 
     account: str

@@ -33,14 +33,14 @@ class AdoptRulebook(Command):
     rulebook: str | dict[str, Any]
 
 
-class RegistryOpened(Event, kw_only=True):
+class RegistryOpened(Event, frozen=True, kw_only=True):
     """A registry began, with its built-in accounts and first rulebook (canonical text)."""
 
     rulebook: RulebookRef
     text: str
 
 
-class RulebookAdopted(Event, kw_only=True):
+class RulebookAdopted(Event, frozen=True, kw_only=True):
     """Another rulebook (canonical text) is in force from the effective time on."""
 
     rulebook: RulebookRef
@@ -68,7 +68,9 @@ def decide_adoption(command: AdoptRulebook, desk: Desk) -> RulebookAdopted:
     return RulebookAdopted(rulebook=rulebook.ref, text=rulebook.text)
 
 
-def evolve_opening(scribe: Scribe, registry: RegistryState, event: RegistryOpened, fact: Fact) -> None:
+def evolve_opening(
+    scribe: Scribe, registry: RegistryState, event: RegistryOpened, fact: Fact
+) -> None:
     """The registry has its built-in accounts and its first rulebook."""
     for name in BUILT_IN_ACCOUNTS:
         scribe.put(registry.accounts, name, BUILT_IN[name])

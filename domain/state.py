@@ -95,7 +95,7 @@ class Adoption(msgspec.Struct, frozen=True, gc=False):
 
 
 def _dict() -> Any:
-    return msgspec.field(default_factory=dict)
+    return msgspec.field(default_factory=dict[Any, Any])
 
 
 class RegistryState(msgspec.Struct):
@@ -160,7 +160,6 @@ class Mark(NamedTuple):
 
 
 _MISSING: Final = object()
-_RESERVATIONS: Final = ("frozen", "pledged", "pending", "restricted")
 
 
 class Scribe:
@@ -189,28 +188,29 @@ class Scribe:
 
     def post(self, registry: RegistryState, postings: tuple[Posting, ...], at: datetime) -> None:
         """Adds postings to the holdings; counts of stops live on the accounts instead."""
-        journal = self.journal
+        journal, holdings = self.journal, registry.holdings
         for account, unit, bucket, quantity in postings:
             if bucket == "stopped":
                 continue
-            units = registry.holdings.get(account)
+            units = holdings.get(account)
             if units is None:
                 units = {}
-                self.put(registry.holdings, account, units)
+                self.put(holdings, account, units)
             old = units.get(unit)
             if journal is not None:
                 journal.append((units, unit, _MISSING if old is None else old))
             if old is None:
                 old = NOTHING
-            last = old.last if old.last > at else at
+            last = old.last
+            if at > last:
+                last = at
             if bucket == "held":
                 units[unit] = Holding(
                     old.held + quantity, old.frozen, old.pledged, old.pending, old.restricted, last
                 )
             else:
-                sums = [getattr(old, name) for name in _RESERVATIONS]
-                sums[_RESERVATIONS.index(bucket)] += quantity
-                units[unit] = Holding(old.held, *sums, last)
+                changed: dict[str, Any] = {bucket: getattr(old, bucket) + quantity, "last": last}
+                units[unit] = msgspec.structs.replace(old, **changed)
 
     def mark(self) -> Mark:
         """Starts or continues the journal and names the present point."""

@@ -4,8 +4,9 @@ A submitted surrender freezes the units (``pending``) until it is confirmed or r
 where the rulebook asks for no confirmation, submitting confirms.
 """
 
-from typing import Literal
+from typing import Literal, TypeVar
 
+import msgspec
 from pydantic import Field
 
 from etsledger.domain.commands import Command, CommandId, Id, Tonnes, Unit, Year
@@ -46,30 +47,25 @@ class RejectSurrender(Command):
     surrender: CommandId
 
 
-class SurrenderSubmitted(Event, kw_only=True):
-    """Units were submitted for a year's obligation and wait for confirmation."""
-
+class _SurrenderEvent(Event, frozen=True, kw_only=True):
     account: str
     entity: str
     quantity: int
     surrender: str
     unit: str
     year: int
+
+
+class SurrenderSubmitted(_SurrenderEvent, frozen=True, kw_only=True):
+    """Units were submitted for a year's obligation and wait for confirmation."""
 
     def postings(self) -> tuple[Posting, ...]:
         """The pending tonnes."""
         return ((self.account, self.unit, "pending", self.quantity),)
 
 
-class SurrenderConfirmed(Event, kw_only=True):
+class SurrenderConfirmed(_SurrenderEvent, frozen=True, kw_only=True):
     """The units of a surrender were retired and count for the obligation."""
-
-    account: str
-    entity: str
-    quantity: int
-    surrender: str
-    unit: str
-    year: int
 
     def postings(self) -> tuple[Posting, ...]:
         """Pending no longer, and from the account to ``retired``."""
@@ -79,15 +75,8 @@ class SurrenderConfirmed(Event, kw_only=True):
         )
 
 
-class SurrenderRejected(Event, kw_only=True):
+class SurrenderRejected(_SurrenderEvent, frozen=True, kw_only=True):
     """A surrender was sent back; its units are free again."""
-
-    account: str
-    entity: str
-    quantity: int
-    surrender: str
-    unit: str
-    year: int
 
     def postings(self) -> tuple[Posting, ...]:
         """Pending no longer."""
@@ -108,41 +97,43 @@ def decide_surrender(command: Surrender, desk: Desk) -> tuple[Event, ...]:
     desk.may_send(account_id, account, command.unit)
     desk.route("surrender", command.unit, account, desk.account(RETIRED))
     desk.take(account_id, command.unit, command.quantity)
-    details = {
-        "account": account_id,
-        "entity": command.entity,
-        "quantity": command.quantity,
-        "surrender": command.id,
-        "unit": command.unit,
-        "year": command.year,
-    }
-    submitted = SurrenderSubmitted(**details)
+    submitted = SurrenderSubmitted(
+        account=account_id,
+        entity=command.entity,
+        quantity=command.quantity,
+        surrender=command.id,
+        unit=command.unit,
+        year=command.year,
+    )
     if desk.rules.data.surrender.confirmation:
         return (submitted,)
-    return (submitted, SurrenderConfirmed(**details))
+    return (submitted, SurrenderConfirmed(**msgspec.structs.asdict(submitted)))
 
 
-def _pending(surrender: str, desk: Desk) -> dict[str, str | int]:
+Closing = TypeVar("Closing", SurrenderConfirmed, SurrenderRejected)
+
+
+def _close(kind: type[Closing], surrender: str, desk: Desk) -> Closing:
     claim = desk.claim(desk.registry.surrenders, surrender, "surrender")
     desk.not_before(claim.effective_at, f"surrender {surrender!r}")
-    return {
-        "account": claim.account,
-        "entity": claim.entity or "",
-        "quantity": claim.quantity,
-        "surrender": surrender,
-        "unit": claim.unit,
-        "year": claim.year or 0,
-    }
+    return kind(
+        account=claim.account,
+        entity=claim.entity or "",
+        quantity=claim.quantity,
+        surrender=surrender,
+        unit=claim.unit,
+        year=claim.year or 0,
+    )
 
 
 def decide_confirmation(command: ConfirmSurrender, desk: Desk) -> SurrenderConfirmed:
     """Raises UnknownReference when it is not pending, InvalidCommand before it was submitted."""
-    return SurrenderConfirmed(**_pending(command.surrender, desk))
+    return _close(SurrenderConfirmed, command.surrender, desk)
 
 
 def decide_rejection(command: RejectSurrender, desk: Desk) -> SurrenderRejected:
     """Raises UnknownReference when it is not pending, InvalidCommand before it was submitted."""
-    return SurrenderRejected(**_pending(command.surrender, desk))
+    return _close(SurrenderRejected, command.surrender, desk)
 
 
 def evolve_submitted(

@@ -9,8 +9,6 @@ import re
 from datetime import UTC, date, datetime, timedelta, timezone
 from typing import Final
 
-from pydantic import TypeAdapter, ValidationError
-
 SHANGHAI: Final = timezone(timedelta(hours=8))
 MICROSECOND: Final = timedelta(microseconds=1)
 DAY: Final = timedelta(days=1)
@@ -23,8 +21,8 @@ _DATE: Final = re.compile(r"\d{4}-\d{2}-\d{2}")
 _INSTANT: Final = re.compile(
     r"\d{4}-\d{2}-\d{2}[T ]\d{2}:\d{2}(:\d{2}(\.\d{1,6})?)?(Z|[+-]\d{2}:?\d{2})?"
 )
-# pydantic's parser returns the real datetime class even while freezegun has replaced it.
-_parser: Final = TypeAdapter(datetime)
+# In a tuple, where freezegun does not find and replace it: instants are real datetimes.
+_REAL: Final = (datetime,)
 
 
 def normalise(instant: datetime) -> datetime:
@@ -34,8 +32,11 @@ def normalise(instant: datetime) -> datetime:
     """
     if instant.tzinfo is None:
         instant = instant.replace(tzinfo=SHANGHAI)
-    # Adding to a real datetime also turns a subclass (freezegun's) into the real class.
-    real = _EPOCH_SHANGHAI + (instant - _EPOCH)
+    if instant.tzinfo == SHANGHAI and type(instant) is _REAL[0]:
+        real = instant
+    else:
+        # Adding to a real datetime also turns a subclass (freezegun's) into the real class.
+        real = _EPOCH_SHANGHAI + (instant - _EPOCH)
     if not EARLIEST <= real < LATEST:
         raise ValueError(f"{instant.isoformat()} lies outside the years 1900 to 2199")
     return real
@@ -49,11 +50,11 @@ def parse_instant(text: str, *, end_of_day: bool = False) -> datetime:
     text = text.strip()
     try:
         if _DATE.fullmatch(text):
-            start = normalise(_parser.validate_python(text + "T00:00:00"))
+            start = normalise(_REAL[0].fromisoformat(text))
             return start + DAY - MICROSECOND if end_of_day else start
         if _INSTANT.fullmatch(text):
-            return normalise(_parser.validate_python(text))
-    except (ValidationError, OverflowError):
+            return normalise(_REAL[0].fromisoformat(text))
+    except (ValueError, OverflowError):
         pass
     raise ValueError(
         f"{text[:40]!r} is not an ISO 8601 time such as 2024-12-31 or 2024-12-31T23:59:59+08:00"

@@ -30,7 +30,7 @@ class Transfer(Command):
     kind: TransferKind
 
 
-class UnitsTransferred(Event, kw_only=True):
+class UnitsTransferred(Event, frozen=True, kw_only=True):
     """Units went from one account to another."""
 
     source: str = field(name="from")

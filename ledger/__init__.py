@@ -1,6 +1,6 @@
 """The ledger: commands in, events out, kept for ever.
 
-    from etsledger.ledger import Ledger
+from etsledger.ledger import Ledger
 """
 
 from etsledger.domain.errors import Refusal

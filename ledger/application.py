@@ -2,7 +2,6 @@
 
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, Final, NamedTuple, Self
 
@@ -155,11 +154,7 @@ class Ledger:
         if not waiting:
             return []
         job = Job([prepared for _, prepared in waiting], atomic=False, keep_going=keep_going)
-        outcomes = self._writer.submit(job)
-        return [
-            outcome._replace(line=number)
-            for (number, _), outcome in zip(waiting, outcomes, strict=False)
-        ]
+        return _with_lines((number for number, _ in waiting), self._writer.submit(job))
 
     def _apply_whole(
         self, commands: Iterable[Sendable | Line], keep_going: bool, atomic: bool, dry_run: bool
@@ -191,7 +186,7 @@ class Ledger:
         else:
             job = Job(prepared, atomic=True, keep_going=False)
             outcomes = self._writer.submit(job) if prepared else []
-        answers = [o._replace(line=n) for n, o in zip(numbers, outcomes, strict=False)]
+        answers = _with_lines(numbers, outcomes)
         if atomic and _refused(answers):
             answers = [answer for answer in answers if answer.outcome == "refused"]
         elif not _refused(answers) or keep_going:
@@ -318,6 +313,12 @@ def _numbered(commands: Iterable[Sendable | Line]) -> Iterator[tuple[int, Sendab
         yield (given.number, given.command) if isinstance(given, Line) else (number, given)
 
 
+def _with_lines(numbers: Iterable[int], outcomes: list[Outcome]) -> list[Outcome]:
+    for number, outcome in zip(numbers, outcomes, strict=False):
+        outcome.line = number
+    return outcomes
+
+
 def _refused(outcomes: Iterable[Outcome]) -> bool:
     return any(outcome.refusal is not None for outcome in outcomes)
 
@@ -355,9 +356,7 @@ def _open_store(
         case "postgresql" | "postgres":
             from etsledger.ledger.postgres_store import PostgresStore
 
-            return PostgresStore(
-                parsed, clock, create=create, read_only=read_only, timeout=timeout
-            )
+            return PostgresStore(parsed, clock, create=create, read_only=read_only, timeout=timeout)
         case _:
             raise StoreForeign(f"no store can be kept at {dialect}://; use sqlite or postgresql")
 

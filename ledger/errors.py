@@ -1,12 +1,12 @@
 """What can be wrong with a store, as opposed to a command (those are refusals).
 
-    LedgerError
-    ├─ StoreError                 the store cannot be opened, read or written: exit code 3
-    │  ├─ StoreAbsent  StoreForeign  StoreTooNew  StoreDamaged
-    │  ├─ StoreReadOnly  StoreLocked  StoreWriteFailed
-    │  ├─ UnknownEventType        written by a newer version: reads go on, writes stop
-    │  └─ ClockLeap               the clock is too far from the last recorded time
-    └─ ImportRefused              a file that is no good continuation of this log: exit code 1
+LedgerError
+├─ StoreError                 the store cannot be opened, read or written: exit code 3
+│  ├─ StoreAbsent  StoreForeign  StoreTooNew  StoreDamaged
+│  ├─ StoreReadOnly  StoreLocked  StoreWriteFailed
+│  ├─ UnknownEventType        written by a newer version: reads go on, writes stop
+│  └─ ClockLeap               the clock is too far from the last recorded time
+└─ ImportRefused              a file that is no good continuation of this log: exit code 1
 """
 
 from typing import ClassVar

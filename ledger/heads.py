@@ -31,8 +31,7 @@ class Head(NamedTuple):
 def read_head(text: str | bytes) -> Head:
     """A head that was kept elsewhere, as ``head`` printed it. Raises ImportRefused."""
     try:
-        raw = msgspec.json.decode(text)
-        raw = raw[0] if isinstance(raw, list) else raw
+        raw: Any = msgspec.json.decode(text)
         return Head(int(raw["position"]), str(raw["hash"]), raw.get("root"))
     except (msgspec.MsgspecError, KeyError, TypeError, ValueError, IndexError):
         raise ImportRefused(

@@ -1,11 +1,13 @@
 """What became of a command."""
 
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal
+
+import msgspec
 
 from etsledger.domain.errors import Refusal
 
 
-class Outcome(NamedTuple):
+class Outcome(msgspec.Struct, gc=False):
     """The answer to one command: accepted, a duplicate of an accepted one, or refused.
 
     ``positions`` are those of the events it wrote (of the first time, for a duplicate);

@@ -30,7 +30,11 @@ def export_lines(store: Store, upto: int | None = None) -> Iterator[bytes]:
 
 
 def import_lines(
-    store: Store, lines: Iterable[bytes], *, head: Head | None = None, progress: Progress | None = None
+    store: Store,
+    lines: Iterable[bytes],
+    *,
+    head: Head | None = None,
+    progress: Progress | None = None,
 ) -> int:
     """Writes an exported log into the store; gives the number of events that were new.
 
@@ -59,7 +63,7 @@ class _Import:
         postings: list[PostingRow] = []
         batch_rows: dict[str, CommandRow] = {}
         number = 0
-        for number, line in enumerate((x for x in lines if x.strip()), 1):  # noqa: B007
+        for number, line in enumerate((x for x in lines if x.strip()), 1):
             logged, state = self._check(number, line.rstrip(b"\r\n"))
             if number <= there:
                 if next(own) != logged.hash:
@@ -136,4 +140,3 @@ class _Import:
                 f"the file ends at position {found.position} with hash {found.hash}, the kept "
                 f"head is at {expected.position} with {expected.hash}"
             )
-

@@ -32,9 +32,7 @@ from etsledger.ledger.store import FETCH, Store, check_format, new_meta
 _SELECT: Final = (
     "SELECT notification_id, originator_id, originator_version, topic, state FROM stored_events"
 )
-_FIND: Final = (
-    "SELECT id, first_position, last_position FROM ledger_commands WHERE id = ANY(%s)"
-)
+_FIND: Final = "SELECT id, first_position, last_position FROM ledger_commands WHERE id = ANY(%s)"
 _HOLDER: Final = """
 SELECT a.pid, a.application_name, a.client_addr::text, a.xact_start::text
 FROM pg_locks l JOIN pg_stat_activity a USING (pid)
@@ -102,9 +100,12 @@ class PostgresStore(Store):
             recovering = connection.execute(
                 text("SELECT pg_is_in_recovery() OR current_setting('transaction_read_only')='on'")
             )
-            writable = is_there and connection.execute(
-                text("SELECT has_table_privilege('stored_events', 'INSERT')")
-            ).scalar_one()
+            writable = (
+                is_there
+                and connection.execute(
+                    text("SELECT has_table_privilege('stored_events', 'INSERT')")
+                ).scalar_one()
+            )
             if recovering.scalar_one() or (is_there and not writable):
                 self.read_only = True
             return is_there, names

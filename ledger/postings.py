@@ -11,10 +11,10 @@ from datetime import datetime
 from functools import cache
 from typing import Any, Final, NamedTuple
 
-from sqlalchemy import ColumnElement, Select, bindparam, case, func, insert, select
+from sqlalchemy import BigInteger, ColumnElement, bindparam, case, func, insert, select
 
 from etsledger.domain.desk import Depth, Recorded
-from etsledger.domain.events import ALL_UNITS, Event
+from etsledger.domain.events import ALL_UNITS, Event, Posting
 from etsledger.domain.times import to_micros
 from etsledger.ledger.log import PostingRow
 from etsledger.ledger.record import Entry, Logged
@@ -27,9 +27,16 @@ LAG: Final = 1_000
 _MERGE: Final = 200_000
 
 
-def rows_of(event: Event, position: int, registry: str, effective_at: datetime) -> list[PostingRow]:
-    """The database rows of an event's postings."""
-    legs = event.postings()
+def rows_of(
+    event: Event,
+    position: int,
+    registry: str,
+    effective_at: datetime,
+    legs: tuple[Posting, ...] | None = None,
+) -> list[PostingRow]:
+    """The database rows of an event's postings (``legs``, if the caller has them at hand)."""
+    if legs is None:
+        legs = event.postings()
     if not legs:
         return []
     at = to_micros(effective_at)
@@ -92,7 +99,7 @@ Filters = tuple[str, ...]
 
 
 @cache
-def _sums_query(filters: Filters) -> tuple[Select[Any], Select[Any]]:
+def _sums_query(filters: Filters) -> tuple[Any, Any]:
     """The question to the index and the one to the end of the log, built once."""
     group = (_i.account, _i.registry, _i.unit, _i.bucket)
     index = (
@@ -139,8 +146,8 @@ def sums(
     index, late = _sums_query(tuple(given))
     values = {**given, "at": to_micros(effective_at), "done": done, "upto": upto}
     with store.engine.connect() as connection:
-        found = connection.execute(index, values).all()
-        tail = connection.execute(late, values).all() if done < upto else []
+        found: list[Any] = list(connection.execute(index, values).all())
+        tail: list[Any] = list(connection.execute(late, values).all()) if done < upto else []
     if not tail:
         return [Sum(a, r, u, b, int(q)) for a, r, u, b, q in found]
     totals: dict[tuple[str, str, str, str], int] = {}
@@ -172,7 +179,8 @@ def movements(store: Store, upto: int, account: str, *, after: int = 0) -> list[
             columns.account == account, columns.position > low, columns.position <= high
         )
         with store.engine.connect() as connection:
-            found.extend(map(Movement._make, connection.execute(query)))
+            rows: Any = connection.execute(query)
+            found.extend(map(Movement._make, rows))
     return sorted(found)
 
 
@@ -184,9 +192,9 @@ def _change(bucket: str, quantity: int) -> tuple[int, int]:
 
 
 @cache
-def _depth_query(*, index: bool) -> Select[Any]:
+def _depth_query(*, index: bool) -> Any:
     columns: Any = _i if index else _p
-    at = bindparam("at")
+    at = bindparam("at", type_=BigInteger)
     time = case((columns.effective_at <= at, at), else_=columns.effective_at)
     held = columns.bucket == "held"
     free = case((held, columns.quantity), else_=-columns.quantity)
@@ -255,7 +263,7 @@ class StoredPast:
         values = {"registry": registry, "account": account, "unit": unit, "at": at}
         for index, low, high in self._parts():
             with self._store.engine.connect() as connection:
-                found = connection.execute(
+                found: Any = connection.execute(
                     _depth_query(index=index), {**values, "low": low, "high": high}
                 )
                 changes.extend((int(t), int(free), int(all_)) for t, free, all_ in found)

@@ -252,7 +252,7 @@ class SqliteStore(Store):
         """The triggers that are gone or not as we made them."""
         with self.engine.connect() as connection:
             query = "SELECT name, sql FROM sqlite_master WHERE type = 'trigger'"
-            found = {name: sql for name, sql in connection.exec_driver_sql(query).all()}
+            found = dict(connection.exec_driver_sql(query).all())
         expected = {n: s.replace("IF NOT EXISTS ", "") for n, s in GUARDS.items()}
         return sorted(name for name, sql in expected.items() if found.get(name) != sql)
 

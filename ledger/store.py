@@ -77,7 +77,7 @@ class Store(ABC):
     def meta(self) -> dict[str, str]:
         """What the store says of itself: format, store id, when it was made."""
         with self.engine.connect() as connection:
-            return {key: value for key, value in connection.execute(select(ledger_meta)).all()}
+            return dict(connection.execute(select(ledger_meta)).all())
 
     def standing(self, name: str) -> tuple[int, int]:
         """The head position and how far a derived table has followed it, in one look."""

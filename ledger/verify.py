@@ -109,9 +109,7 @@ class _Walk:
         if actual != digest:
             self.find("hash", position, f"the record hashes to {actual}, the row says {digest}")
         if columns.prev != self.hash:
-            self.find(
-                "chain", position, f"prev is {columns.prev}, the row before has {self.hash}"
-            )
+            self.find("chain", position, f"prev is {columns.prev}, the row before has {self.hash}")
         self.hash = digest
         if self.need_root:
             try:
@@ -344,8 +342,7 @@ class _Derived:
             walk.find("index", self._indexed, "the index by account is ahead of the log")
             return
         checksum = sum(
-            hash(tuple(found))
-            for found in _stream(self._store, postings_by_account, self._indexed)
+            hash(tuple(found)) for found in _stream(self._store, postings_by_account, self._indexed)
         )
         if checksum != self._checksum:
             walk.find(

@@ -43,9 +43,7 @@ class LedgerBooks:
         self._parties.follow(head)
         return view, min(done, view.upto)
 
-    def _sums(
-        self, view: Viewpoint, done: int, from_log: bool, **filters: str | None
-    ) -> list[Sum]:
+    def _sums(self, view: Viewpoint, done: int, from_log: bool, **filters: str | None) -> list[Sum]:
         if from_log:
             return sums_from_log(self._store, view.upto, view.as_of, **filters)
         return sums(self._store, view.upto, view.as_of, done=done, **filters)
@@ -65,9 +63,7 @@ class LedgerBooks:
         """See ``Ledger.balances``."""
         view, done = self._view(as_of, known_at)
         if entity is None:
-            found = self._sums(
-                view, done, from_log, account=account, registry=registry, unit=unit
-            )
+            found = self._sums(view, done, from_log, account=account, registry=registry, unit=unit)
         else:
             names = {a.account for a in self._parties.of_entity(entity, view.upto)}
             found = [

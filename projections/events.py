@@ -73,13 +73,16 @@ def _rows(
     if account is None and entity is None:
         yield from store.rows(from_position - 1, upto, types)
         return
-    wanted = [_of_account(store, parties, account, upto)] if account else []
+    wanted: list[set[int]] = []
+    if account:
+        wanted.append(_of_account(store, parties, account, upto))
     if entity:
         of_entity = {fact.position for fact in parties.facts(upto, entity=entity)}
         for own in parties.of_entity(entity, upto):
             of_entity |= _of_account(store, parties, own.account, upto)
         wanted.append(of_entity)
-    positions = sorted(p for p in set.intersection(*wanted) if p >= from_position)
+    both = wanted[0].intersection(*wanted[1:])
+    positions = sorted(p for p in both if p >= from_position)
     for i in range(0, len(positions), _FETCH):
         yield from store.rows_at(positions[i : i + _FETCH])
 

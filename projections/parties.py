@@ -124,9 +124,7 @@ class Parties:
 
     def of_entity(self, entity: str, upto: int) -> list[Account]:
         """The accounts of an entity known at ``upto``."""
-        return [
-            a for a in self._accounts.values() if a.entity == entity and a.position <= upto
-        ]
+        return [a for a in self._accounts.values() if a.entity == entity and a.position <= upto]
 
     def facts(
         self, upto: int, *, account: str | None = None, entity: str | None = None

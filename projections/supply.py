@@ -17,13 +17,14 @@ def supply_rows(sums: Iterable[Sum], parties: Parties, upto: int) -> list[Supply
         if bucket != "held":
             continue
         place = totals.setdefault((registry, unit), {})
+        change = quantity
         if account == ISSUANCE:
-            name, quantity = "issued", -quantity
+            name, change = "issued", -quantity
         else:
             known = parties.account(registry, account, upto)
             kind = known.kind if known else "holding"
             name = kind if kind in _PLACES else "holding"
-        place[name] = place.get(name, 0) + quantity
+        place[name] = place.get(name, 0) + change
     rows: list[SupplyRow] = []
     for (registry, unit), place in sorted(totals.items()):
         issued = place.get("issued", 0)
