@@ -56,6 +56,11 @@ class AccountClosed(Event, frozen=True, kw_only=True):
 
 def decide_opening(command: OpenAccount, desk: Desk) -> AccountOpened:
     """Raises UnknownEntity, AccountExists, ParticipantNotAllowed, InvalidCommand."""
+    kind = desk.rules.account_kinds.get(command.kind)
+    if kind is not None and kind.entity_required and command.entity is None:
+        raise InvalidCommand(
+            f"an account of kind {command.kind} names its entity here", field="entity"
+        )
     if command.entity is not None:
         desk.entity(command.entity)
     if command.account in desk.registry.accounts or command.account == ISSUANCE:
@@ -63,16 +68,11 @@ def decide_opening(command: OpenAccount, desk: Desk) -> AccountOpened:
             f"account {command.account!r} exists already in {desk.registry_id}; ids are not reused",
             account=command.account,
         )
-    kind = desk.rules.account_kinds.get(command.kind)
     if kind is None:
         raise ParticipantNotAllowed(
             f"rulebook {desk.rules.data.name} admits no account of kind {command.kind}; it admits "
             + ", ".join(desk.rules.account_kinds),
             kind=command.kind,
-        )
-    if kind.entity_required and command.entity is None:
-        raise InvalidCommand(
-            f"an account of kind {command.kind} names its entity here", field="entity"
         )
     return AccountOpened(
         account=command.account,

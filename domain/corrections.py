@@ -96,7 +96,8 @@ def _movement(command_id: str, desk: Desk) -> Recorded:
             f"command {command_id!r} was reversed by {by!r}; a fact is reversed once",
             reverses=command_id, reversed_by=by,
         )  # fmt: skip
-    if len(earlier) > 1 or _movement_name(earlier[0].event) == "":
+    first = earlier[0]
+    if len(earlier) > 1 or first.fact.command_id != command_id or not _movement_name(first.event):
         kinds = ", ".join(sorted({type(r.event).__name__ for r in earlier}))
         raise NotReversible(
             f"command {command_id!r} recorded {kinds}, which is not one movement that can be "
@@ -104,7 +105,7 @@ def _movement(command_id: str, desk: Desk) -> Recorded:
             "pending surrender",
             reverses=command_id,
         )
-    return earlier[0]
+    return first
 
 
 def _movement_name(event: Event) -> str:

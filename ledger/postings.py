@@ -303,6 +303,6 @@ class StoredPast:
         pending = [
             Recorded(logged.fact, logged.event)
             for logged in (Logged(e.record, e.record.data, e.hash) for e in self._pending)
-            if logged.command.id == command_id
+            if command_id in (logged.command.id, logged.record.batch)
         ]
         return pending or [Recorded(x.fact, x.event) for x in self._recorded(command_id)]
