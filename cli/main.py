@@ -1,0 +1,78 @@
+"""The command line: ``etsledger [--store URL] COMMAND …``.
+
+Each command lives in a module of its own that is imported when it is asked for, so that a
+one-account question does not pay for the demo, for rich or for PostgreSQL.
+"""
+
+import click
+
+from etsledger.cli.group import LazyGroup
+from etsledger.cli.stores import Settings
+
+COMMANDS = {
+    "apply": "etsledger.cli.applying:apply",
+    "balances": "etsledger.cli.balances:balances",
+    "statement": "etsledger.cli.statement:statement",
+    "supply": "etsledger.cli.supply:supply",
+    "verify": "etsledger.cli.trust:verify",
+    "head": "etsledger.cli.trust:head",
+    "export": "etsledger.cli.portable:export",
+    "import": "etsledger.cli.portable:import_",
+    "convert": "etsledger.cli.converting:convert",
+    "rebuild": "etsledger.cli.trust:rebuild",
+    "completion": "etsledger.cli.completion:completion",
+}
+"""Command name to ``module:attribute``, in the order that --help lists them."""
+
+
+def _version(context: click.Context, _: click.Parameter, asked: bool) -> None:
+    if not asked or context.resilient_parsing:
+        return
+    from importlib.metadata import PackageNotFoundError, version
+
+    try:
+        number = version("etsledger")
+    except PackageNotFoundError:
+        number = "(not installed: running from its source)"
+    click.echo(f"etsledger {number}")
+    context.exit()
+
+
+@click.group(
+    cls=LazyGroup,
+    commands_at=COMMANDS,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    epilog="Exit codes: 0 done; 1 a command was refused or a check found something; 2 wrong "
+    "usage; 3 the store cannot be opened or is damaged. 'etsledger completion bash' prints "
+    "what a shell needs to complete all this with TAB.",
+)
+@click.option(
+    "--store",
+    metavar="URL",
+    envvar="ETSLEDGER_STORE",
+    default="sqlite:///etsledger.db",
+    show_default=True,
+    show_envvar=True,
+    help="The ledger: sqlite:///FILE, a file path, or postgresql://…",
+)
+@click.option(
+    "--version", is_flag=True, is_eager=True, expose_value=False, callback=_version,
+    help="Show the version and leave.",
+)  # fmt: skip
+@click.pass_context
+def cli(context: click.Context, store: str) -> None:
+    """An event-sourced ledger of emission allowances.
+
+    Every balance as of any instant, as the books knew it at any other.
+
+    \b
+    Example:
+      etsledger apply commands.jsonl
+      etsledger balances --as-of 2024-12-31 --known-at 2025-03-01
+    """
+    context.obj = Settings(store)
+
+
+def main() -> None:
+    """The console script."""
+    cli.main(prog_name="etsledger")

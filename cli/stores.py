@@ -1,0 +1,50 @@
+"""Where the ledger is, and opening it for a command."""
+
+from typing import TYPE_CHECKING, NamedTuple
+
+import click
+
+from etsledger.cli.failures import complain
+
+if TYPE_CHECKING:
+    from etsledger.ledger import Ledger
+
+
+class Settings(NamedTuple):
+    """What stands before the command's name."""
+
+    store: str
+
+    def open(self, *, create: bool = False) -> "Ledger":
+        """The ledger; ``create`` makes it if it is absent. Raises StoreError."""
+        from etsledger.ledger import Ledger
+
+        return Ledger.open(self.store, create=create)
+
+
+pass_settings = click.make_pass_decorator(Settings)
+
+
+def note_unknown(
+    ledger: "Ledger",
+    *,
+    registry: str | None = None,
+    account: str | None = None,
+    entity: str | None = None,
+) -> None:
+    """After an empty answer: says which name of the question the books never heard of."""
+    from etsledger.domain.events import BUILT_IN_ACCOUNTS
+
+    if account in BUILT_IN_ACCOUNTS:
+        account = None
+
+    def unknown(**named: str | None) -> bool:
+        return next(ledger.events(**named, limit=1), None) is None  # pyright: ignore[reportArgumentType]
+
+    where = f" in registry {registry!r}" if registry else ""
+    if account and unknown(account=account, registry=registry):
+        complain(f"note: these books know no account {account!r}{where}")
+    elif entity and unknown(entity=entity, registry=registry):
+        complain(f"note: these books know no entity {entity!r}{where}")
+    elif registry and unknown(registry=registry):
+        complain(f"note: these books know no registry {registry!r}")

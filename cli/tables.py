@@ -1,0 +1,109 @@
+"""Tables for people: aligned tonnes with thousands separators, times one can read."""
+
+import sys
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
+from typing import Any
+
+import click
+from rich import box
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from etsledger.cli.failures import one_line
+from etsledger.cli.output import Row
+
+TONNES = {
+    "quantity", "available", "frozen", "pledged", "pending", "restricted", "balance", "issued",
+    "authority", "province", "holding", "reserve", "retired", "cancelled", "converted_in",
+    "converted_out",
+}  # fmt: skip
+NUMBERS = TONNES | {"position", "lag_seconds"}
+TIMES = {"effective_at", "recorded_at"}
+ONLY_IF_USED = {
+    "entity", "frozen", "pledged", "pending", "restricted", "counterparty", "actor",
+    "approved_by", "reference", "reason", "converted_in", "converted_out", "would_have_refused",
+}  # fmt: skip
+"""Columns that are left out of a table in which every row has nothing there."""
+UNSEEN = {"hash", "rulebook"}
+"""Columns that programs get and a table has no room for."""
+_PAGE = 1_000
+
+
+def print_rows(rows: Iterable[Row], names: Sequence[str], nothing: str) -> int:
+    """Prints rows as tables of up to a thousand; gives their number."""
+    stream, count = iter(rows), 0
+    while page := list(islice(stream, _PAGE)):
+        count += len(page)
+        _print(_table(page, names))
+    if not count and nothing:
+        click.echo(nothing, err=True)
+    return count
+
+
+def _table(rows: Sequence[Row], names: Sequence[str]) -> Table:
+    shown = [
+        name
+        for name in names
+        if name not in UNSEEN
+        and not (name in ONLY_IF_USED and not any(row.get(name) for row in rows))
+    ]
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    for name in shown:
+        table.add_column(
+            name.replace("_", " "),
+            justify="right" if name in NUMBERS else "left",
+            no_wrap=name in NUMBERS | TIMES,
+            overflow="fold",
+        )
+    for row in rows:
+        table.add_row(*(Text(cell(name, row.get(name))) for name in shown))
+    return table
+
+
+def _print(table: Table) -> None:
+    console = Console(file=sys.stdout, highlight=False, markup=False, emoji=False)
+    if not console.is_terminal:
+        # Nobody's window to fit into: as wide as the rows are.
+        wide = Console(width=100_000, file=sys.stdout)
+        console.width = max(wide.measure(table).maximum, 20)
+    console.print(table)
+
+
+def cell(name: str, value: Any) -> str:
+    """What a table shows of a value."""
+    match value:
+        case None:
+            return ""
+        case bool():
+            return "yes" if value else "NO"
+        case int() if name in TONNES:
+            return f"{value:,}"
+        case str() if name in TIMES:
+            return readable(value)
+        case dict():
+            return one_line(", ".join(_pairs(value)))  # pyright: ignore[reportUnknownArgumentType]
+        case list():
+            return one_line(", ".join(str(item) for item in value))  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType]
+        case _:
+            return one_line(str(value))
+
+
+def readable(time: str) -> str:
+    """An ISO time without what says nothing: the offset +08:00 and zero fractions."""
+    text = time.removesuffix("+08:00").replace("T", " ")
+    return text.removesuffix(".000000").removesuffix(":00")
+
+
+def _pairs(data: dict[str, Any]) -> Iterator[str]:
+    for name, value in data.items():
+        match value:
+            case int() if name in TONNES:
+                yield f"{name} {value:,}"
+            case str() if len(value) > 80:
+                yield f"{name} …"
+            case dict() | list():
+                yield f"{name} …"
+            case _:
+                yield f"{name} {value}"
