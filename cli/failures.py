@@ -32,17 +32,10 @@ def report(error: BaseException) -> int:
         return _usage(error)
     if os.environ.get("ETSLEDGER_DEBUG"):
         traceback.print_exception(error, file=sys.stderr)
-    # Both are there already whenever one of their exceptions is.
-    from etsledger.domain.errors import Refusal
-    from etsledger.ledger.errors import LedgerError
-
+    code = _own(error)
+    if code is not None:
+        return code
     match error:
-        case Refusal():
-            complain(f"error: {error.code}: {error.message}")
-            return REFUSED
-        case LedgerError():
-            complain(f"error: {error.code}: {error.message}")
-            return error.exit_code
         case OSError():
             complain(f"error: {type(error).__name__}: {error}")
             return STORE
@@ -66,6 +59,19 @@ def _usage(error: click.ClickException) -> int:
     if context is not None:
         complain(f"try '{context.command_path} --help'")
     return error.exit_code
+
+
+def _own(error: BaseException) -> int | None:
+    """Says a refusal or an error of the ledger; None for any other exception."""
+    if "etsledger.ledger.errors" not in sys.modules:
+        return None  # nothing of the ledger was loaded: it raised nothing
+    from etsledger.domain.errors import Refusal
+    from etsledger.ledger.errors import LedgerError
+
+    if not isinstance(error, Refusal | LedgerError):
+        return None
+    complain(f"error: {error.code}: {error.message}")
+    return REFUSED if isinstance(error, Refusal) else error.exit_code
 
 
 def _of_the_database(error: BaseException) -> bool:

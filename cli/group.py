@@ -42,14 +42,13 @@ class LazyGroup(click.Group):
         prog_name: str | None = None,
         complete_var: str | None = None,
         standalone_mode: bool = True,
-        windows_expand_args: bool = True,
         **extra: Any,
     ) -> NoReturn:
         """Runs the command line and exits with the code of the contract."""
 
         def run() -> object:
             return click.Group.main(
-                self, args, prog_name, complete_var, False, windows_expand_args, **extra
+                self, args, prog_name, complete_var, standalone_mode=False, **extra
             )
 
         sys.exit(_exit_code_of(run))

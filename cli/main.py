@@ -14,6 +14,8 @@ COMMANDS = {
     "balances": "etsledger.cli.balances:balances",
     "statement": "etsledger.cli.statement:statement",
     "supply": "etsledger.cli.supply:supply",
+    "events": "etsledger.cli.events:events",
+    "refusals": "etsledger.cli.refusals:refusals",
     "verify": "etsledger.cli.trust:verify",
     "head": "etsledger.cli.trust:head",
     "export": "etsledger.cli.portable:export",

@@ -13,7 +13,7 @@ import click
 import msgspec
 
 F = TypeVar("F", bound=Callable[..., Any])
-Row = Mapping[str, Any]
+Row = Mapping[str, object]
 
 FORMATS = ("table", "json", "jsonl", "csv")
 

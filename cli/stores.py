@@ -41,10 +41,11 @@ def note_unknown(
     def unknown(**named: str | None) -> bool:
         return next(ledger.events(**named, limit=1), None) is None  # pyright: ignore[reportArgumentType]
 
+    if registry and unknown(registry=registry):
+        complain(f"note: these books know no registry {registry!r}")
+        return
     where = f" in registry {registry!r}" if registry else ""
     if account and unknown(account=account, registry=registry):
         complain(f"note: these books know no account {account!r}{where}")
     elif entity and unknown(entity=entity, registry=registry):
         complain(f"note: these books know no entity {entity!r}{where}")
-    elif registry and unknown(registry=registry):
-        complain(f"note: these books know no registry {registry!r}")

@@ -49,10 +49,10 @@ def _table(rows: Sequence[Row], names: Sequence[str]) -> Table:
         if name not in UNSEEN
         and not (name in ONLY_IF_USED and not any(row.get(name) for row in rows))
     ]
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False)
     for name in shown:
         table.add_column(
-            name.replace("_", " "),
+            name.replace("_", " ") + (" (+08:00)" if name in TIMES else ""),
             justify="right" if name in NUMBERS else "left",
             no_wrap=name in NUMBERS | TIMES,
             overflow="fold",
@@ -91,9 +91,11 @@ def cell(name: str, value: Any) -> str:
 
 
 def readable(time: str) -> str:
-    """An ISO time without what says nothing: the offset +08:00 and zero fractions."""
+    """An ISO time without what says nothing: the offset of its column, zeros at the end."""
     text = time.removesuffix("+08:00").replace("T", " ")
-    return text.removesuffix(".000000").removesuffix(":00")
+    whole, point, fraction = text.partition(".")
+    fraction = fraction.rstrip("0")
+    return f"{whole}{point}{fraction}" if fraction else whole.removesuffix(":00")
 
 
 def _pairs(data: dict[str, Any]) -> Iterator[str]:
