@@ -1,10 +1,10 @@
 """Accounts: opening and closing them (rule X-4, N-PART-1)."""
 
-from typing import Literal
+from typing import ClassVar, Literal
 
 import msgspec
 
-from etsledger.domain.commands import Command, Id
+from etsledger.domain.commands import Command, Id, NewId
 from etsledger.domain.desk import Desk
 from etsledger.domain.errors import (
     AccountExists,
@@ -17,25 +17,25 @@ from etsledger.domain.state import Account, Fact, RegistryState, Scribe
 from etsledger.domain.times import iso
 
 
-class OpenAccount(Command):
+class OpenAccount(Command, frozen=True, kw_only=True, tag="open_account"):
     """Opens an account; ``entity`` binds it to a registered entity."""
 
-    example = (
+    example: ClassVar[str] = (
         '{"command": "open_account", "id": "4", "registry": "trial", "account": "crrc-1", '
         '"kind": "entity", "entity": "crrc"}'
     )
-    command: Literal["open_account"] = "open_account"
-    account: Id
+    account: NewId
     kind: Literal["province", "entity", "institution", "individual"]
     entity: Id | None = None
     province: Id | None = None
 
 
-class CloseAccount(Command):
+class CloseAccount(Command, frozen=True, kw_only=True, tag="close_account"):
     """Closes an account that holds nothing."""
 
-    example = '{"command": "close_account", "id": "5", "registry": "trial", "account": "crrc-1"}'
-    command: Literal["close_account"] = "close_account"
+    example: ClassVar[str] = (
+        '{"command": "close_account", "id": "5", "registry": "trial", "account": "crrc-1"}'
+    )
     account: Id
 
 

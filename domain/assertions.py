@@ -1,6 +1,6 @@
 """Balance assertions: what someone swears a holding was, kept and re-checked for ever."""
 
-from typing import Literal
+from typing import ClassVar
 
 from etsledger.domain.commands import Balance, Command, Id, Unit
 from etsledger.domain.desk import Desk
@@ -9,14 +9,13 @@ from etsledger.domain.events import Event
 from etsledger.domain.times import iso
 
 
-class AssertBalance(Command):
+class AssertBalance(Command, frozen=True, kw_only=True, tag="assert_balance"):
     """States that an account held exactly this much at ``effective_at``, as known now."""
 
-    example = (
+    example: ClassVar[str] = (
         '{"command": "assert_balance", "id": "20", "registry": "trial", "account": "crrc-1", '
         '"unit": "CEA:2023", "quantity": 95}'
     )
-    command: Literal["assert_balance"] = "assert_balance"
     account: Id
     unit: Unit
     quantity: Balance

@@ -1,20 +1,19 @@
 """Voluntary cancellation: units given up for ever (rule X-7, Z4 art. 19)."""
 
-from typing import Literal
+from typing import ClassVar
 
 from etsledger.domain.commands import Command, Id, Tonnes, Unit
 from etsledger.domain.desk import Desk
 from etsledger.domain.events import CANCELLED, Event, Posting, move
 
 
-class Cancel(Command):
+class Cancel(Command, frozen=True, kw_only=True, tag="cancel"):
     """Cancels units of an account, for ever; no surrender, no sale."""
 
-    example = (
+    example: ClassVar[str] = (
         '{"command": "cancel", "id": "15", "registry": "trial", "account": "crrc-1", '
         '"unit": "CEA:2023", "quantity": 5}'
     )
-    command: Literal["cancel"] = "cancel"
     account: Id
     unit: Unit
     quantity: Tonnes

@@ -1,6 +1,6 @@
 """Corrections: a new linked fact that takes an earlier one back; nothing is overwritten."""
 
-from typing import Literal
+from typing import ClassVar
 
 from msgspec import field
 
@@ -23,11 +23,12 @@ from etsledger.domain.state import Fact, RegistryState, Scribe
 from etsledger.domain.transfers import UnitsTransferred
 
 
-class Reverse(Command):
+class Reverse(Command, frozen=True, kw_only=True, tag="reverse"):
     """Reverses a movement, named by its command id: once, while the units are still there."""
 
-    example = '{"command": "reverse", "id": "19", "registry": "trial", "reverses": "14"}'
-    command: Literal["reverse"] = "reverse"
+    example: ClassVar[str] = (
+        '{"command": "reverse", "id": "19", "registry": "trial", "reverses": "14"}'
+    )
     reverses: CommandId
 
 

@@ -4,9 +4,11 @@ A ``decide`` function gets its command and a ``Desk`` and asks in the order of r
 what is referred to, who takes part, unit and route, dates, limits, holdings, back-dating.
 """
 
+import re
 from datetime import datetime
 from typing import NamedTuple, Protocol
 
+from etsledger.domain.commands import ID_PATTERN
 from etsledger.domain.errors import (
     AccountClosed,
     AccountFrozen,
@@ -79,6 +81,7 @@ class Desk:
         """An account of this registry. Raises UnknownAccount."""
         account = self.registry.accounts.get(account_id)
         if account is None:
+            _check_id("account", account_id)
             raise UnknownAccount(
                 f"registry {self.registry_id} has no account {account_id!r}; "
                 "open_account opens one",
@@ -90,6 +93,7 @@ class Desk:
         """An entity of this registry. Raises UnknownEntity."""
         entity = self.registry.entities.get(entity_id)
         if entity is None:
+            _check_id("entity", entity_id)
             raise UnknownEntity(
                 f"registry {self.registry_id} has no entity {entity_id!r}; "
                 "register_entity registers one",
@@ -188,6 +192,12 @@ class Desk:
             )  # fmt: skip
 
 
+def _check_id(field: str, given: str) -> None:
+    """What can be no id is a matter of shape, not of what the books know."""
+    if not re.match(ID_PATTERN, given):
+        raise InvalidCommand(f"{field}: {given[:80]!r} is no id ({ID_PATTERN})", field=field)
+
+
 BUILT_IN: dict[str, Account] = {name: Account(kind=name) for name in (*BUILT_IN_ACCOUNTS, ISSUANCE)}
 OUTSIDE = BUILT_IN[ISSUANCE]
 
@@ -196,6 +206,7 @@ def registry_of(state: State, registry_id: str) -> RegistryState:
     """An open registry. Raises UnknownRegistry."""
     registry = state.registries.get(registry_id)
     if registry is None:
+        _check_id("registry", registry_id)
         opened = ", ".join(sorted(state.registries)) or "none"
         raise UnknownRegistry(
             f"no registry {registry_id!r} is open here (open: {opened}); open_registry opens one",

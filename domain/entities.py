@@ -1,8 +1,8 @@
 """Entities: the key emitting entities and other participants of a registry."""
 
-from typing import Literal
+from typing import ClassVar, Literal
 
-from etsledger.domain.commands import Command, Id, Text, Year
+from etsledger.domain.commands import Command, Id, NewId, Text, Year
 from etsledger.domain.desk import Desk
 from etsledger.domain.errors import AccountExists
 from etsledger.domain.events import Event
@@ -12,15 +12,14 @@ Sector = Literal["power", "steel", "cement", "aluminium", "industry", "other"]
 AllocationMethod = Literal["benchmark", "historical_intensity", "historical_emissions", "verified"]
 
 
-class RegisterEntity(Command):
+class RegisterEntity(Command, frozen=True, kw_only=True, tag="register_entity"):
     """Registers an entity; ``province`` is the account or region that serves it."""
 
-    example = (
+    example: ClassVar[str] = (
         '{"command": "register_entity", "id": "3", "registry": "trial", "entity": "crrc", '
         '"name": "CRRC Power", "sector": "power"}'
     )
-    command: Literal["register_entity"] = "register_entity"
-    entity: Id
+    entity: NewId
     name: Text
     sector: Sector
     province: Id | None = None

@@ -5,10 +5,9 @@ it has of one unit. It moves nothing: a back-dated freeze is judged by what was 
 and never re-judges what was accepted since.
 """
 
-from typing import Literal
+from typing import ClassVar, Literal
 
 import msgspec
-from pydantic import model_validator
 
 from etsledger.domain.commands import Command, CommandId, Id, Tonnes, Unit
 from etsledger.domain.desk import Desk
@@ -20,33 +19,31 @@ from etsledger.domain.times import iso
 Direction = Literal["out", "both"]
 
 
-class Freeze(Command):
+class Freeze(Command, frozen=True, kw_only=True, tag="freeze"):
     """Freezes an account (``out``: nothing leaves; ``both``: nothing enters either)."""
 
-    example = (
+    example: ClassVar[str] = (
         '{"command": "freeze", "id": "6", "registry": "trial", "account": "crrc-1", '
         '"unit": "CEA:2023", "quantity": 100, "reason": "court order 8"}'
     )
-    command: Literal["freeze"] = "freeze"
     account: Id
     unit: Unit | None = None
     quantity: Tonnes | None = None
     direction: Direction = "out"
 
-    @model_validator(mode="after")
-    def _quantity_needs_its_unit(self) -> "Freeze":
+    def __post_init__(self) -> None:
         if self.quantity is not None and self.unit is None:
             raise ValueError("a quantity is frozen of one unit: name it in 'unit'")
         if self.quantity is not None and self.direction == "both":
             raise ValueError("direction 'both' stops an account or a unit, not a quantity")
-        return self
 
 
-class Unfreeze(Command):
+class Unfreeze(Command, frozen=True, kw_only=True, tag="unfreeze"):
     """Lifts a freeze, named by the id of the command that made it."""
 
-    example = '{"command": "unfreeze", "id": "7", "registry": "trial", "freeze": "6"}'
-    command: Literal["unfreeze"] = "unfreeze"
+    example: ClassVar[str] = (
+        '{"command": "unfreeze", "id": "7", "registry": "trial", "freeze": "6"}'
+    )
     freeze: CommandId
 
 

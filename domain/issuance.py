@@ -3,10 +3,10 @@
 ``opening_balance`` belongs here too: a labelled fact for books that begin in the middle.
 """
 
-from typing import Any, Literal
+from typing import Any, ClassVar
 
+import msgspec
 from msgspec import field
-from pydantic import BaseModel, ConfigDict, Field
 
 from etsledger.domain.commands import MAX_TONNES, Balance, Command, Id, Tonnes, Unit
 from etsledger.domain.desk import OUTSIDE, Desk
@@ -14,65 +14,60 @@ from etsledger.domain.errors import IssuanceCapExceeded, RouteNotAllowed
 from etsledger.domain.events import AUTHORITY, ISSUANCE, RESERVE, Event, Posting, move
 
 
-class OpeningFacts(BaseModel):
+class OpeningFacts(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """History that later rules need where the books begin in the middle (tonnes)."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
     net_sales: dict[str, int] | None = None
     borrowed: Balance | None = None
     recall_open: Balance | None = None
     arrears: dict[str, Balance] | None = None
 
 
-class OpeningBalance(Command):
+class OpeningBalance(Command, frozen=True, kw_only=True, tag="opening_balance"):
     """States what an account held when these books began."""
 
-    example = (
+    example: ClassVar[str] = (
         '{"command": "opening_balance", "id": "10", "registry": "trial", "account": "crrc-1", '
         '"unit": "CEA:2021", "quantity": 700}'
     )
-    command: Literal["opening_balance"] = "opening_balance"
     account: Id
     unit: Unit
     quantity: Tonnes
     facts: OpeningFacts | None = None
 
 
-class Issue(Command):
+class Issue(Command, frozen=True, kw_only=True, tag="issue"):
     """Issues units into an account, by default the authority's."""
 
-    example = (
+    example: ClassVar[str] = (
         '{"command": "issue", "id": "11", "registry": "trial", "unit": "CEA:2023", '
         '"quantity": 1000}'
     )
-    command: Literal["issue"] = "issue"
     unit: Unit
     quantity: Tonnes
     to: Id = AUTHORITY
 
 
-class Distribute(Command):
+class Distribute(Command, frozen=True, kw_only=True, tag="distribute"):
     """Moves units between government accounts."""
 
-    example = (
+    example: ClassVar[str] = (
         '{"command": "distribute", "id": "12", "registry": "trial", "unit": "CEA:2023", '
         '"quantity": 1000, "from": "authority", "to": "hubei"}'
     )
-    command: Literal["distribute"] = "distribute"
     unit: Unit
     quantity: Tonnes
-    source: Id = Field(alias="from")
+    source: Id = field(name="from")
     to: Id
 
 
-class Reserve(Command):
+class Reserve(Command, frozen=True, kw_only=True, tag="reserve"):
     """Sets units of the authority aside in the reserve account."""
 
-    example = (
+    example: ClassVar[str] = (
         '{"command": "reserve", "id": "13", "registry": "trial", "unit": "CEA:2023", '
         '"quantity": 50}'
     )
-    command: Literal["reserve"] = "reserve"
     unit: Unit
     quantity: Tonnes
 
@@ -142,7 +137,8 @@ def decide_opening_balance(command: OpeningBalance, desk: Desk) -> OpeningBalanc
     desk.may_receive(command.account, account, command.unit)
     desk.route("opening_balance", command.unit, OUTSIDE, account)
     _within_exact_integers(desk, command.unit, command.quantity)
-    facts = command.facts.model_dump(exclude_none=True) if command.facts else None
+    given: dict[str, Any] = msgspec.structs.asdict(command.facts) if command.facts else {}
+    facts = {name: value for name, value in given.items() if value is not None} or None
     return OpeningBalanceRecorded(
         account=command.account, facts=facts, quantity=command.quantity, unit=command.unit
     )

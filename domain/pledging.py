@@ -1,6 +1,6 @@
 """Pledging: units as security for a creditor; they stay, but cannot leave."""
 
-from typing import Literal
+from typing import ClassVar
 
 from etsledger.domain.commands import Command, CommandId, Id, Text, Tonnes, Unit
 from etsledger.domain.desk import Desk
@@ -8,25 +8,25 @@ from etsledger.domain.events import Event, Posting
 from etsledger.domain.state import Claim, Fact, RegistryState, Scribe
 
 
-class Pledge(Command):
+class Pledge(Command, frozen=True, kw_only=True, tag="pledge"):
     """Pledges units of an account to a creditor."""
 
-    example = (
+    example: ClassVar[str] = (
         '{"command": "pledge", "id": "8", "registry": "trial", "account": "crrc-1", '
         '"unit": "CEA:2023", "quantity": 50, "pledgee": "Bank of Hubei"}'
     )
-    command: Literal["pledge"] = "pledge"
     account: Id
     unit: Unit
     quantity: Tonnes
     pledgee: Text
 
 
-class ReleasePledge(Command):
+class ReleasePledge(Command, frozen=True, kw_only=True, tag="release_pledge"):
     """Releases a pledge, named by the id of the command that made it."""
 
-    example = '{"command": "release_pledge", "id": "9", "registry": "trial", "pledge": "8"}'
-    command: Literal["release_pledge"] = "release_pledge"
+    example: ClassVar[str] = (
+        '{"command": "release_pledge", "id": "9", "registry": "trial", "pledge": "8"}'
+    )
     pledge: CommandId
 
 

@@ -4,9 +4,10 @@ A registry (``cn-national``, ``cn-chongqing``, ``ccer``, or one of the user's ow
 own accounts, units and rulebook; a unit of one is never valid in another (rules X-3, §13).
 """
 
-from typing import Any, Literal
+import re
+from typing import Any, ClassVar
 
-from etsledger.domain.commands import Command
+from etsledger.domain.commands import ID_PATTERN, Command
 from etsledger.domain.desk import BUILT_IN, Desk
 from etsledger.domain.errors import InvalidCommand
 from etsledger.domain.events import BUILT_IN_ACCOUNTS, Event
@@ -14,22 +15,22 @@ from etsledger.domain.rulebook import Rulebook, RulebookRef, bundled, from_objec
 from etsledger.domain.state import Adoption, Fact, RegistryState, Scribe, State
 
 
-class OpenRegistry(Command):
+class OpenRegistry(Command, frozen=True, kw_only=True, tag="open_registry"):
     """Opens a registry under a bundled rulebook (by name) or one given as an object."""
 
-    example = '{"command": "open_registry", "id": "1", "registry": "trial", "rulebook": "open"}'
-    command: Literal["open_registry"] = "open_registry"
+    example: ClassVar[str] = (
+        '{"command": "open_registry", "id": "1", "registry": "trial", "rulebook": "open"}'
+    )
     rulebook: str | dict[str, Any]
 
 
-class AdoptRulebook(Command):
+class AdoptRulebook(Command, frozen=True, kw_only=True, tag="adopt_rulebook"):
     """Replaces the rulebook in force from ``effective_at`` on."""
 
-    example = (
+    example: ClassVar[str] = (
         '{"command": "adopt_rulebook", "id": "2", "registry": "trial", "rulebook": "open", '
         '"effective_at": "2025-01-01"}'
     )
-    command: Literal["adopt_rulebook"] = "adopt_rulebook"
     rulebook: str | dict[str, Any]
 
 
@@ -52,7 +53,11 @@ def _rulebook(given: str | dict[str, Any]) -> Rulebook:
 
 
 def decide_opening(command: OpenRegistry, state: State) -> RegistryOpened:
-    """Raises InvalidCommand when the registry is open already or the rulebook is bad."""
+    """Raises InvalidCommand when the id or the rulebook is bad or the registry is open."""
+    if not re.match(ID_PATTERN, command.registry):
+        raise InvalidCommand(
+            f"registry: {command.registry!r} is no id; ids match {ID_PATTERN}", field="registry"
+        )
     if command.registry in state.registries:
         raise InvalidCommand(
             f"registry {command.registry!r} is open already; adopt_rulebook changes its rules",

@@ -4,10 +4,10 @@ A submitted surrender freezes the units (``pending``) until it is confirmed or r
 where the rulebook asks for no confirmation, submitting confirms.
 """
 
-from typing import Literal, TypeVar
+from typing import ClassVar, TypeVar
 
 import msgspec
-from pydantic import Field
+from msgspec import field
 
 from etsledger.domain.commands import Command, CommandId, Id, Tonnes, Unit, Year
 from etsledger.domain.desk import Desk
@@ -16,34 +16,35 @@ from etsledger.domain.events import RETIRED, Event, Posting, move
 from etsledger.domain.state import Claim, Fact, RegistryState, Scribe
 
 
-class Surrender(Command):
+class Surrender(Command, frozen=True, kw_only=True, tag="surrender"):
     """Submits units for an entity's obligation of a year; ``from`` names another account."""
 
-    example = (
+    example: ClassVar[str] = (
         '{"command": "surrender", "id": "16", "registry": "trial", "entity": "crrc", '
         '"year": 2023, "unit": "CEA:2023", "quantity": 80}'
     )
-    command: Literal["surrender"] = "surrender"
     entity: Id
     year: Year
     unit: Unit
     quantity: Tonnes
-    source: Id | None = Field(default=None, alias="from")
+    source: Id | None = field(default=None, name="from")
 
 
-class ConfirmSurrender(Command):
+class ConfirmSurrender(Command, frozen=True, kw_only=True, tag="confirm_surrender"):
     """Retires the units of a submitted surrender, named by its command id."""
 
-    example = '{"command": "confirm_surrender", "id": "17", "registry": "trial", "surrender": "16"}'
-    command: Literal["confirm_surrender"] = "confirm_surrender"
+    example: ClassVar[str] = (
+        '{"command": "confirm_surrender", "id": "17", "registry": "trial", "surrender": "16"}'
+    )
     surrender: CommandId
 
 
-class RejectSurrender(Command):
+class RejectSurrender(Command, frozen=True, kw_only=True, tag="reject_surrender"):
     """Sends a submitted surrender back: the units are free again."""
 
-    example = '{"command": "reject_surrender", "id": "18", "registry": "trial", "surrender": "16"}'
-    command: Literal["reject_surrender"] = "reject_surrender"
+    example: ClassVar[str] = (
+        '{"command": "reject_surrender", "id": "18", "registry": "trial", "surrender": "16"}'
+    )
     surrender: CommandId
 
 

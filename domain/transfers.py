@@ -2,10 +2,9 @@
 transfer where the rulebook has it (rules X-9, N-TRD-1: all trade goes through the exchange).
 """
 
-from typing import Literal
+from typing import ClassVar, Literal
 
 from msgspec import field
-from pydantic import Field
 
 from etsledger.domain.commands import Command, Id, Tonnes, Unit
 from etsledger.domain.desk import Desk
@@ -15,17 +14,16 @@ from etsledger.domain.events import Event, Posting, move
 TransferKind = Literal["succession", "judicial", "release", "correction", "free"]
 
 
-class Transfer(Command):
+class Transfer(Command, frozen=True, kw_only=True, tag="transfer"):
     """Moves units from one account to another; ``kind`` says on what ground."""
 
-    example = (
+    example: ClassVar[str] = (
         '{"command": "transfer", "id": "14", "registry": "trial", "unit": "CEA:2023", '
         '"quantity": 100, "from": "authority", "to": "crrc-1", "kind": "free"}'
     )
-    command: Literal["transfer"] = "transfer"
     unit: Unit
     quantity: Tonnes
-    source: Id = Field(alias="from")
+    source: Id = field(name="from")
     to: Id
     kind: TransferKind
 

@@ -8,19 +8,20 @@ from typing import Any, Final, NamedTuple
 
 import msgspec
 
-from etsledger.domain.catalogue import INHERITED, Batch, parse
+from etsledger.domain.catalogue import ANY_COMMAND, INHERITED, Batch, invalid
 from etsledger.domain.commands import Command
 from etsledger.domain.errors import InvalidCommand
-from etsledger.domain.times import iso
+from etsledger.domain.times import iso, parse_instant
 
 MAX_LINE: Final = 64 * 1024 * 1024
 
 
 class Prepared(NamedTuple):
-    """A checked command, the canonical bytes that are kept of it, and a batch's commands."""
+    """A checked command: its kept canonical bytes, its time, and a batch's commands."""
 
     command: Command
     content: bytes
+    effective_at: datetime | None
     children: tuple["Prepared", ...] = ()
 
 
@@ -38,11 +39,11 @@ def _constant(text: str) -> Any:
 
 
 # Numbers with a point are kept as the decimal text they are written with.
-_encoder: Final = msgspec.json.Encoder(order="sorted")
-_fast: Final = msgspec.json.Decoder(dict[str, Any])
-_decoder: Final = json.JSONDecoder(
+_careful: Final = json.JSONDecoder(
     object_pairs_hook=_object, parse_float=Decimal, parse_constant=_constant
 )
+_encoder: Final = msgspec.json.Encoder(order="sorted")
+_fast: Final[msgspec.json.Decoder[Command]] = msgspec.json.Decoder(ANY_COMMAND)
 
 
 def read_json(text: str | bytes) -> Any:
@@ -50,7 +51,7 @@ def read_json(text: str | bytes) -> Any:
     if len(text) > MAX_LINE:
         raise InvalidCommand(f"the line is longer than {MAX_LINE} bytes", field="")
     try:
-        return _decoder.decode(text if isinstance(text, str) else text.decode("utf-8"))
+        return _careful.decode(text if isinstance(text, str) else text.decode("utf-8"))
     except UnicodeDecodeError as error:
         raise InvalidCommand(f"the line is not UTF-8 (byte {error.start})", field="") from None
     except json.JSONDecodeError as error:
@@ -60,95 +61,99 @@ def read_json(text: str | bytes) -> Any:
     except RecursionError:
         raise InvalidCommand("the line is nested too deeply", field="") from None
     except ValueError as error:  # an integer of thousands of digits
-        raise InvalidCommand(
-            f"the line holds a number that is too long: {error}", field=""
-        ) from None
-
-
-def _flat(line: bytes) -> dict[str, Any] | None:
-    """A line that is one flat object, read fast; None leaves it to the careful reader.
-
-    Escapes, nested values and decimals are left to it, and so is an object with a field
-    given twice: it has more quotation marks than its names and texts account for.
-    """
-    if b"\\" in line:
-        return None
-    try:
-        raw = _fast.decode(line)
-    except (msgspec.MsgspecError, UnicodeDecodeError):
-        return None
-    texts = len(raw)
-    for value in raw.values():
-        if isinstance(value, str):
-            texts += 1
-        elif type(value) is not int:  # pyright: ignore[reportUnknownArgumentType]
-            return None
-    return raw if line.count(b'"') == 2 * texts else None
+        raise InvalidCommand(f"a number is too long: {error}", field="") from None
 
 
 def prepare(given: Command | Mapping[str, Any] | str | bytes) -> Prepared:
     """Checks a command and fixes the bytes that are kept of it. Raises InvalidCommand."""
-    if isinstance(given, Command):
-        name = getattr(given, "command")  # noqa: B009 - every subclass has it
-        raw: Any = {
-            **given.model_dump(mode="json", by_alias=True, exclude_unset=True),
-            "command": name,
-        }
-        command = given
+    if isinstance(given, bytes):
+        line = given
+    elif isinstance(given, str):
+        line = given.encode("utf-8", "surrogatepass")
     else:
-        raw = _raw(given)
-        command = parse(raw)
+        line = _to_json(given)
+    return _prepare_fast(line) or _prepare_raw(read_json(line))
+
+
+def _prepare_fast(line: bytes) -> Prepared | None:
+    """A line that is one plain object; None leaves it to the careful reader.
+
+    Escapes, batches and faults are left to it, and so is an object with a field given
+    twice: it has more quotation marks than what is kept of it.
+    """
+    if b"\\" in line:
+        return None
     try:
-        if isinstance(command, Batch):
-            return _prepare_batch(command)
-        return Prepared(command, _content(command, raw))
+        command = _fast.decode(line)
+    except (msgspec.MsgspecError, UnicodeDecodeError):
+        return None
+    if isinstance(command, Batch):
+        return None
+    try:
+        prepared = _prepared(command)
+    except InvalidCommand:
+        return None
+    marks = prepared.content.count(b'"')
+    if b'"registry"' not in line:
+        marks -= 4
+    return prepared if line.count(b'"') == marks else None
+
+
+def _prepare_raw(raw: Any) -> Prepared:
+    try:
+        command: Command = msgspec.convert(raw, ANY_COMMAND)
+    except msgspec.ValidationError as error:
+        raise invalid(error) from None
+    except (TypeError, RecursionError) as error:
+        raise InvalidCommand(f"the command cannot be read: {error}", field="") from None
+    if not command.id.isprintable():
+        raise InvalidCommand("id: control characters are not allowed", field="id")
+    if isinstance(command, Batch):
+        return _prepare_batch(command, raw)
+    prepared = _prepared(command)
+    if b"\\u0000" in prepared.content:
+        raise InvalidCommand("a text holds a NUL character", field="")
+    return prepared
+
+
+def _prepared(command: Command) -> Prepared:
+    at, text = None, command.effective_at
+    if text is not None:
+        try:
+            at = parse_instant(text)
+        except ValueError as error:
+            raise InvalidCommand(f"effective_at: {error}", field="effective_at") from None
+        # The kept text is at +08:00, so that the same instant is the same content.
+        if len(text) != 25 or text[10] != "T" or not text.endswith("+08:00"):
+            command = msgspec.structs.replace(command, effective_at=iso(at))
+    try:
+        return Prepared(command, _encoder.encode(command), at)
     except (UnicodeEncodeError, msgspec.MsgspecError, TypeError, RecursionError) as error:
         raise InvalidCommand(f"the command cannot be kept as JSON: {error}", field="") from None
 
 
-def _raw(given: Mapping[str, Any] | str | bytes) -> Any:
-    if isinstance(given, str | bytes):
-        line = given if isinstance(given, bytes) else given.encode("utf-8", "surrogatepass")
-        return _flat(line) or read_json(given)
-    return _plain(given)
-
-
-def _content(command: Command, raw: dict[str, Any]) -> bytes:
-    kept = raw
-    if raw.get("registry") != command.registry:
-        kept = {**kept, "registry": command.registry}
-    at = command.effective_at
-    if at is not None and (text := at.isoformat()) != raw.get("effective_at"):
-        kept = {**kept, "effective_at": text}
-    if None in kept.values():
-        kept = {name: value for name, value in kept.items() if value is not None}
-    return _encoder.encode(kept)
-
-
-def _prepare_batch(batch: Batch) -> Prepared:
-    stated = {
-        name: iso(value) if isinstance(value, datetime) else value
-        for name in INHERITED
-        if name in batch.model_fields_set and (value := getattr(batch, name)) is not None
-    }
+def _prepare_batch(batch: Batch, raw: dict[str, Any]) -> Prepared:
+    stated = {name: raw[name] for name in INHERITED if raw.get(name) is not None}
     children: list[Prepared] = []
     seen = {batch.id}
-    for i, raw in enumerate(batch.commands):
+    for i, child_raw in enumerate(batch.commands):
+        where = f"commands.{i}"
         try:
-            child = prepare({**stated, **raw})
+            child = _prepare_raw({**stated, **child_raw})
         except InvalidCommand as error:
-            where = f"commands.{i}.{error.numbers.get('field', '')}".rstrip(".")
-            raise InvalidCommand(f"commands.{i}: {error.message}", field=where) from None
+            field = f"{where}.{error.numbers.get('field', '')}".rstrip(".")
+            raise InvalidCommand(f"{where}: {error.message}", field=field) from None
         if child.children:
-            raise InvalidCommand(f"commands.{i}: a batch holds no batch", field=f"commands.{i}")
+            raise InvalidCommand(f"{where}: a batch holds no batch", field=where)
         if child.command.id in seen:
             raise InvalidCommand(
-                f"commands.{i}: the id {child.command.id!r} is used twice in this batch",
-                field=f"commands.{i}.id",
+                f"{where}: the id {child.command.id!r} is used twice in this batch",
+                field=f"{where}.id",
             )
         seen.add(child.command.id)
         children.append(child)
-    return Prepared(batch, batch_content(batch.id, [c.content for c in children]), tuple(children))
+    content = batch_content(batch.id, [child.content for child in children])
+    return Prepared(batch, content, None, tuple(children))
 
 
 def batch_content(batch_id: str, contents: list[bytes]) -> bytes:
@@ -158,18 +163,19 @@ def batch_content(batch_id: str, contents: list[bytes]) -> bytes:
     )
 
 
+def _to_json(given: Command | Mapping[str, Any]) -> bytes:
+    try:
+        return msgspec.json.encode(given, enc_hook=_plain)
+    except (UnicodeEncodeError, msgspec.MsgspecError, TypeError, RecursionError) as error:
+        raise InvalidCommand(f"the command cannot be kept as JSON: {error}", field="") from None
+
+
 def _plain(value: Any) -> Any:
-    """A Python value as the JSON it would be written as; a float is its decimal text."""
-    match value:
-        case Mapping():
-            return {str(key): _plain(item) for key, item in value.items()}  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType]
-        case list() | tuple():
-            return [_plain(item) for item in value]  # pyright: ignore[reportUnknownVariableType]
-        case float():
-            return Decimal(repr(value))
-        case datetime():
-            return iso(value) if value.tzinfo else value.isoformat()
-        case date():
-            return value.isoformat()
-        case _:
-            return value
+    # Subclasses that the encoder does not know, such as freezegun's.
+    if isinstance(value, datetime):
+        return iso(value) if value.tzinfo else value.isoformat()
+    if isinstance(value, date):
+        return value.isoformat()
+    if isinstance(value, Mapping):
+        return dict(value)  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType]
+    raise TypeError(f"{type(value).__name__} is no JSON")

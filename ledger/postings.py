@@ -6,18 +6,16 @@ lock is free; whatever it lacks is read from the end of ``ledger_postings``. Eve
 bounds both by positions, so that a merge in the middle of a question changes nothing.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import datetime
 from functools import cache
 from typing import Any, Final, NamedTuple
 
-from sqlalchemy import BigInteger, ColumnElement, bindparam, case, func, insert, select
+from sqlalchemy import ColumnElement, bindparam, func, insert, select
 
-from etsledger.domain.desk import Depth, Recorded
 from etsledger.domain.events import ALL_UNITS, Event, Posting
 from etsledger.domain.times import to_micros
 from etsledger.ledger.log import PostingRow
-from etsledger.ledger.record import Entry, Logged
 from etsledger.ledger.store import Store
 from etsledger.ledger.tables import postings, postings_by_account
 
@@ -60,6 +58,14 @@ def merge_index(store: Store, upto: int, progress: Callable[[int], None] | None 
         if progress:
             progress(done)
     return done
+
+
+def merge_index_while_writing(store: Store, upto: int) -> int:
+    """Brings the index up to ``upto`` for a caller that holds the writer lock itself."""
+    _, done = store.standing(INDEX)
+    while upto - done > LAG:
+        done = _merge(store, done, min(upto, done + _MERGE))
+    return min(done, upto)
 
 
 def _merge(store: Store, after: int, until: int) -> int:
@@ -182,127 +188,3 @@ def movements(store: Store, upto: int, account: str, *, after: int = 0) -> list[
             rows: Any = connection.execute(query)
             found.extend(map(Movement._make, rows))
     return sorted(found)
-
-
-def _change(bucket: str, quantity: int) -> tuple[int, int]:
-    """What a posting does to what is available and to what is held."""
-    if bucket == "held":
-        return quantity, quantity
-    return (0, 0) if bucket == "stopped" else (-quantity, 0)
-
-
-@cache
-def _depth_query(*, index: bool) -> Any:
-    columns: Any = _i if index else _p
-    at = bindparam("at", type_=BigInteger)
-    time = case((columns.effective_at <= at, at), else_=columns.effective_at)
-    held = columns.bucket == "held"
-    free = case((held, columns.quantity), else_=-columns.quantity)
-    return (
-        select(
-            time.label("time"),
-            func.sum(free),
-            func.sum(case((held, columns.quantity), else_=0)),
-        )
-        .where(
-            columns.account == bindparam("account"),
-            columns.registry == bindparam("registry"),
-            columns.unit == bindparam("unit"),
-            columns.bucket != "stopped",
-            columns.position > bindparam("low"),
-            columns.position <= bindparam("high"),
-        )
-        .group_by("time")
-    )
-
-
-class StoredPast:
-    """What decisions may ask of history: the database, and what this write adds to it."""
-
-    def __init__(self, store: Store, recorded: Callable[[str], list[Logged]]) -> None:
-        self._store = store
-        self._recorded = recorded
-        self._pending: list[Entry] = []
-        self._pending_rows: list[PostingRow] = []
-        self.position = 0
-        """The last position in the database when this write began."""
-
-    def begin(self, position: int) -> None:
-        """A write begins: nothing is pending."""
-        self.position = position
-        self._pending, self._pending_rows = [], []
-
-    def add(self, entry: Entry, rows: list[PostingRow]) -> None:
-        """An event of this write, decided but not in the database yet."""
-        self._pending.append(entry)
-        self._pending_rows.extend(rows)
-
-    def drop_to(self, entries: int, rows: int) -> None:
-        """Forgets the latest events of this write, down to those numbers."""
-        del self._pending[entries:]
-        del self._pending_rows[rows:]
-
-    def _parts(self) -> Iterator[tuple[bool, int, int]]:
-        """The index and the end of the log, with the positions each answers for."""
-        done = indexed(self._store, self.position) if self.position else 0
-        if done:
-            yield True, 0, done
-        if done < self.position:
-            yield False, done, self.position
-
-    def depth(self, registry: str, account: str, unit: str, since: datetime) -> Depth:
-        """The holding at ``since`` and the lowest available from then on."""
-        at = to_micros(since)
-        held = available = 0
-        later: dict[int, int] = {}
-        changes: list[tuple[int, int, int]] = [
-            (max(when, at), *_change(bucket, quantity))
-            for _, _, r, a, u, bucket, when, quantity in self._pending_rows
-            if (r, a, u) == (registry, account, unit)
-        ]
-        values = {"registry": registry, "account": account, "unit": unit, "at": at}
-        for index, low, high in self._parts():
-            with self._store.engine.connect() as connection:
-                found: Any = connection.execute(
-                    _depth_query(index=index), {**values, "low": low, "high": high}
-                )
-                changes.extend((int(t), int(free), int(all_)) for t, free, all_ in found)
-        for when, free, all_ in changes:
-            if when > at:
-                later[when] = later.get(when, 0) + free
-            else:
-                available += free
-                held += all_
-        lowest = running = available
-        for when in sorted(later):
-            running += later[when]
-            lowest = min(lowest, running)
-        return Depth(held, available, lowest)
-
-    def moved_after(self, registry: str, account: str, at: datetime) -> bool:
-        """Whether any posting of the account takes effect after an instant."""
-        limit = to_micros(at)
-        if any(row[2:4] == (registry, account) and row[6] > limit for row in self._pending_rows):
-            return True
-        for index, low, high in self._parts():
-            columns = _i if index else _p
-            query = select(columns.position).where(
-                columns.account == account,
-                columns.registry == registry,
-                columns.effective_at > limit,
-                columns.position > low,
-                columns.position <= high,
-            )
-            with self._store.engine.connect() as connection:
-                if connection.execute(query.limit(1)).first():
-                    return True
-        return False
-
-    def recorded(self, command_id: str) -> list[Recorded]:
-        """The events of an earlier command, in the database or in this write."""
-        pending = [
-            Recorded(logged.fact, logged.event)
-            for logged in (Logged(e.record, e.record.data, e.hash) for e in self._pending)
-            if command_id in (logged.command.id, logged.record.batch)
-        ]
-        return pending or [Recorded(x.fact, x.event) for x in self._recorded(command_id)]

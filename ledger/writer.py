@@ -29,7 +29,8 @@ from etsledger.ledger.commandfile import Prepared, batch_content
 from etsledger.ledger.errors import StoreDamaged
 from etsledger.ledger.log import CommandRow, PostingRow, Written
 from etsledger.ledger.outcomes import Outcome
-from etsledger.ledger.postings import StoredPast, rows_of
+from etsledger.ledger.past import StoredPast
+from etsledger.ledger.postings import rows_of
 from etsledger.ledger.record import GENESIS, Entry, Logged, Record, Row, hash_of, read, seal
 from etsledger.ledger.store import Store, write_failed
 
@@ -77,6 +78,7 @@ class Writer:
 
     def drop_state(self) -> None:
         """Forgets the cached state; the next write reads it from the store again."""
+        self._past.end()
         self._scribe: Scribe | None = None
         self._head = GENESIS
         self._last_recorded: datetime | None = None
@@ -153,6 +155,7 @@ class Writer:
                 if draft.refused:
                     journal.keep(self._store, draft.now, draft.refused)
         except (IntegrityError, Refusal):
+            self._past.end()
             if mark is None:
                 self.drop_state()
             else:
@@ -172,6 +175,7 @@ class Writer:
         scribe = self._scribe
         assert scribe is not None
         scribe.forget()
+        self._past.end()
         if draft.entries:
             self._head = draft.entries[-1].hash
             self._last_recorded = draft.now
@@ -266,7 +270,7 @@ class Writer:
         scribe = self._scribe
         assert scribe is not None
         command = prepared.command
-        effective_at = command.effective_at or draft.now
+        effective_at = prepared.effective_at or draft.now
         for event in decide(command, scribe.state, self._past, effective_at):
             self._append(event, prepared, effective_at, draft, batch)
 

@@ -1,0 +1,181 @@
+"""The past inside a decision: what was held when, and what earlier commands recorded.
+
+Decisions look at the present state; only a back-dated fact, a closing or a reversal asks
+here. Answers come from the postings in the database and from what the write in progress
+has decided already.
+"""
+
+from collections.abc import Callable
+from datetime import datetime
+from functools import cache
+from typing import Any
+
+from sqlalchemy import (
+    BigInteger,
+    Connection,
+    bindparam,
+    case,
+    func,
+    literal_column,
+    select,
+    union_all,
+)
+
+from etsledger.domain.desk import Depth, Recorded
+from etsledger.domain.times import to_micros
+from etsledger.ledger.log import PostingRow
+from etsledger.ledger.postings import merge_index_while_writing
+from etsledger.ledger.record import Entry, Logged
+from etsledger.ledger.store import Store
+from etsledger.ledger.tables import postings, postings_by_account
+
+
+def _change(bucket: str, quantity: int) -> tuple[int, int]:
+    """What a posting does to what is available and to what is held."""
+    if bucket == "held":
+        return quantity, quantity
+    return (0, 0) if bucket == "stopped" else (-quantity, 0)
+
+
+def _part(columns: Any, low: Any, high: Any) -> Any:
+    at = bindparam("at", type_=BigInteger)
+    time = case((columns.effective_at <= at, at), else_=columns.effective_at)
+    held = columns.bucket == "held"
+    free = case((held, columns.quantity), else_=-columns.quantity)
+    return (
+        select(
+            time.label("time"),
+            func.sum(free).label("free"),
+            func.sum(case((held, columns.quantity), else_=0)).label("held"),
+        )
+        .where(
+            columns.account == bindparam("account"),
+            columns.registry == bindparam("registry"),
+            columns.unit == bindparam("unit"),
+            columns.bucket != "stopped",
+            columns.position > low,
+            columns.position <= high,
+        )
+        .group_by("time")
+    )
+
+
+@cache
+def _depth_query() -> Any:
+    done, upto = bindparam("done", type_=BigInteger), bindparam("upto", type_=BigInteger)
+    return union_all(
+        _part(postings_by_account.c, literal_column("0"), done), _part(postings.c, done, upto)
+    )
+
+
+class StoredPast:
+    """What decisions may ask of history: the database, and what this write adds to it."""
+
+    def __init__(self, store: Store, recorded: Callable[[str], list[Logged]]) -> None:
+        self._store = store
+        self._recorded = recorded
+        self._pending: list[Entry] = []
+        self._rows: list[PostingRow] = []
+        self._by_holding: dict[tuple[str, str, str], list[PostingRow]] = {}
+        self._sorted_in = 0
+        self._connection: Connection | None = None
+        self._position = 0
+        self._done = 0
+
+    def begin(self, position: int) -> None:
+        """A write begins at a log of so many events: nothing is pending."""
+        self.end()
+        self._position = position
+
+    def end(self) -> None:
+        """The write is over; what was pending is in the database or gone."""
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+        self._pending, self._rows = [], []
+        self._by_holding, self._sorted_in = {}, 0
+
+    def add(self, entry: Entry, rows: list[PostingRow]) -> None:
+        """An event of this write, decided but not in the database yet."""
+        self._pending.append(entry)
+        self._rows.extend(rows)
+
+    def drop_to(self, entries: int, rows: int) -> None:
+        """Forgets the latest events of this write, down to those numbers."""
+        del self._pending[entries:]
+        if rows < self._sorted_in:
+            self._by_holding, self._sorted_in = {}, 0
+        del self._rows[rows:]
+
+    def _pending_of(self, registry: str, account: str, unit: str) -> list[PostingRow]:
+        for row in self._rows[self._sorted_in :]:
+            self._by_holding.setdefault((row[2], row[3], row[4]), []).append(row)
+        self._sorted_in = len(self._rows)
+        return self._by_holding.get((registry, account, unit), [])
+
+    def _connected(self) -> Connection:
+        """One connection for the whole write, with the index brought near the end of the log."""
+        if self._connection is None:
+            self._done = merge_index_while_writing(self._store, self._position)
+            self._connection = self._store.engine.connect()
+        return self._connection
+
+    def depth(self, registry: str, account: str, unit: str, since: datetime) -> Depth:
+        """The holding at ``since`` and the lowest available from then on."""
+        at = to_micros(since)
+        held = available = 0
+        later: dict[int, int] = {}
+        changes: list[tuple[int, int, int]] = [
+            (row[6], *_change(row[5], row[7])) for row in self._pending_of(registry, account, unit)
+        ]
+        if self._position:
+            connection = self._connected()
+            values = {
+                "registry": registry, "account": account, "unit": unit, "at": at,
+                "done": self._done, "upto": self._position,
+            }  # fmt: skip
+            found: Any = connection.execute(_depth_query(), values)
+            changes.extend((int(t), int(free), int(all_)) for t, free, all_ in found)
+        for when, free, all_ in changes:
+            if when > at:
+                later[when] = later.get(when, 0) + free
+            else:
+                available += free
+                held += all_
+        lowest = running = available
+        for when in sorted(later):
+            running += later[when]
+            lowest = min(lowest, running)
+        return Depth(held, available, lowest)
+
+    def moved_after(self, registry: str, account: str, at: datetime) -> bool:
+        """Whether any posting of the account takes effect after an instant."""
+        limit = to_micros(at)
+        if any(row[2:4] == (registry, account) and row[6] > limit for row in self._rows):
+            return True
+        if not self._position:
+            return False
+        connection = self._connected()
+        for columns, low, high in (
+            (postings_by_account.c, 0, self._done),
+            (postings.c, self._done, self._position),
+        ):
+            query = select(columns.position).where(
+                columns.account == account,
+                columns.registry == registry,
+                columns.effective_at > limit,
+                columns.position > low,
+                columns.position <= high,
+            )
+            if connection.execute(query.limit(1)).first():
+                return True
+        return False
+
+    def recorded(self, command_id: str) -> list[Recorded]:
+        """The events of an earlier command, in the database or in this write."""
+        pending = [
+            Recorded(logged.fact, logged.event)
+            for logged in (Logged(e.record, e.record.data, e.hash) for e in self._pending)
+            if command_id in (logged.command.id, logged.record.batch)
+        ]
+        return pending or [Recorded(x.fact, x.event) for x in self._recorded(command_id)]
