@@ -5,11 +5,13 @@ one-account question does not pay for the demo, for rich or for PostgreSQL.
 """
 
 import click
+from click.core import ParameterSource
 
 from etsledger.cli.group import LazyGroup
 from etsledger.cli.stores import Settings
 
 COMMANDS = {
+    "demo": "etsledger.cli.demo:demo",
     "apply": "etsledger.cli.applying:apply",
     "balances": "etsledger.cli.balances:balances",
     "statement": "etsledger.cli.statement:statement",
@@ -22,6 +24,7 @@ COMMANDS = {
     "import": "etsledger.cli.portable:import_",
     "convert": "etsledger.cli.converting:convert",
     "rebuild": "etsledger.cli.trust:rebuild",
+    "schema": "etsledger.cli.schema:schema",
     "completion": "etsledger.cli.completion:completion",
 }
 """Command name to ``module:attribute``, in the order that --help lists them."""
@@ -72,7 +75,8 @@ def cli(context: click.Context, store: str) -> None:
       etsledger apply commands.jsonl
       etsledger balances --as-of 2024-12-31 --known-at 2025-03-01
     """
-    context.obj = Settings(store)
+    default = context.get_parameter_source("store") is ParameterSource.DEFAULT
+    context.obj = Settings(store, named=not default)
 
 
 def main() -> None:

@@ -14,6 +14,8 @@ class Settings(NamedTuple):
     """What stands before the command's name."""
 
     store: str
+    named: bool = False
+    """Whether --store or ETSLEDGER_STORE named it; else it is the default."""
 
     def open(self, *, create: bool = False) -> "Ledger":
         """The ledger; ``create`` makes it if it is absent. Raises StoreError."""

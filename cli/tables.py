@@ -12,7 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from etsledger.cli.failures import one_line
-from etsledger.cli.output import Row
+from etsledger.cli.output import Row, echo
 
 TONNES = {
     "quantity", "available", "frozen", "pledged", "pending", "restricted", "balance", "issued",
@@ -64,11 +64,15 @@ def _table(rows: Sequence[Row], names: Sequence[str]) -> Table:
 
 def _print(table: Table) -> None:
     console = Console(file=sys.stdout, highlight=False, markup=False, emoji=False)
-    if not console.is_terminal:
-        # Nobody's window to fit into: as wide as the rows are.
-        wide = Console(width=100_000, file=sys.stdout)
-        console.width = max(wide.measure(table).maximum, 20)
-    console.print(table)
+    if console.is_terminal:
+        console.print(table)
+        return
+    # Nobody's window to fit into: as wide as the rows are, and no blanks at their ends.
+    console.width = 100_000
+    console.width = console.measure(table).maximum
+    with console.capture() as captured:
+        console.print(table)
+    echo("\n".join(line.rstrip() for line in captured.get().splitlines()))
 
 
 def cell(name: str, value: Any) -> str:

@@ -37,7 +37,7 @@ def verify(settings: Settings, kept: IO[bytes] | None, chain: bool, output: Outp
         progress("verifying", ledger.store.head_position()) as bar,
     ):
         report = ledger.verify(head=head, chain_only=chain, progress=bar.reach)
-    output.one(report.as_dict(), lambda: _in_words(report))
+    output.one(report.as_dict(), lambda: report_in_words(report))
     if not report.ok:
         raise click.exceptions.Exit(REFUSED)
 
@@ -54,7 +54,8 @@ def read_kept_head(file: IO[bytes] | None) -> "Head | None":
         raise click.UsageError(error.message) from None
 
 
-def _in_words(report: "Report") -> str:
+def report_in_words(report: "Report") -> str:
+    """What verification found, for people."""
     lines = [
         f"{finding.check} at position {finding.position}: {finding.message}"
         if finding.position is not None
