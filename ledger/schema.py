@@ -5,6 +5,7 @@ account exists, that it holds enough) is for the ledger to refuse.
 """
 
 from collections.abc import Mapping
+from inspect import cleandoc
 from typing import Any, Final
 
 import msgspec
@@ -12,11 +13,27 @@ import msgspec
 from etsledger.domain.catalogue import EVENT_TYPES, MODELS
 
 _DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
+_INSTANT: Final = {
+    "type": "string",
+    "description": "ISO 8601; without an offset Asia/Shanghai; a bare date is the start of it",
+    "pattern": r"^\d{4}-\d{2}-\d{2}([T ]\d{2}:\d{2}(:\d{2}(\.\d{1,6})?)?(Z|[+-]\d{2}:?\d{2})?)?$",
+}
+"""What ``etsledger.domain.times`` reads: more than the format date-time."""
 
 
 def command_schema() -> dict[str, Any]:
     """The schema of one line of a command file: one of the commands, by ``command``."""
-    return _one_of("A command", {name: _whole(model) for name, model in MODELS.items()})
+    members = {name: _whole(model) for name, model in MODELS.items()}
+    members["batch"]["properties"]["commands"]["items"] = {
+        "oneOf": [{"$ref": f"#/$defs/{name}"} for name in members if name != "batch"]
+    }
+    for name, model in MODELS.items():
+        properties = members[name]["properties"]
+        properties["effective_at"] = {"anyOf": [_INSTANT, {"type": "null"}], "default": None}
+        for field in msgspec.structs.fields(model):
+            if field.default_factory is not msgspec.NODEFAULT:
+                properties[field.encode_name]["default"] = field.default_factory()
+    return _one_of("A command", members)
 
 
 def event_schema() -> dict[str, Any]:
@@ -66,7 +83,9 @@ def _one_of(title: str, members: Mapping[str, dict[str, Any]]) -> dict[str, Any]
 def _whole(kind: type[Any]) -> dict[str, Any]:
     """The schema of a type with everything it refers to written out in its place."""
     (schema,), components = msgspec.json.schema_components([kind], ref_template="{name}")
-    return _inlined(schema, components)
+    found = _inlined(schema, components)
+    found["description"] = cleandoc(found["description"])
+    return found
 
 
 def _inlined(schema: Any, components: Mapping[str, Any]) -> Any:
