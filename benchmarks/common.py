@@ -216,22 +216,21 @@ class Finished(NamedTuple):
 
 
 def run(command: Sequence[str], *, stdin: str = "") -> Finished:
-    """Runs a whole process. Raises RuntimeError with its output when it fails."""
-    with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as given:
-        given.write(stdin.encode())
-        given.seek(0)
-        start = time.perf_counter()
-        process = subprocess.Popen(command, stdin=given, stdout=out, stderr=subprocess.STDOUT)
-        _, status, usage = os.wait4(process.pid, 0)
-        seconds = time.perf_counter() - start
-        process.returncode = os.waitstatus_to_exitcode(status)
-        out.seek(0)
-        output = out.read().decode(errors="replace")
-    if process.returncode:
-        raise RuntimeError(f"{list(command)} answered {process.returncode}:\n{output}")
-    return Finished(
-        output, seconds, usage.ru_maxrss / (2**20 if sys.platform == "darwin" else 1024)
-    )
+    """Runs a whole process, named by its path. Raises RuntimeError with its output if it fails."""
+    with tempfile.TemporaryDirectory() as folder:
+        given, out, result = (Path(folder) / name for name in ("in", "out", "result"))
+        given.write_text(stdin)
+        launch = [sys.executable, "-S", "-E", str(HERE / "launch.py"), str(result), *command]
+        with given.open("rb") as source, out.open("wb") as target:
+            subprocess.run(
+                launch, stdin=source, stdout=target, stderr=subprocess.STDOUT, check=True
+            )
+        status, seconds, peak = json.loads(result.read_text())
+        output = out.read_text(errors="replace")
+    if status:
+        raise RuntimeError(f"{list(command)} answered {status}:\n{output}")
+    unit = 2**20 if sys.platform == "darwin" else 2**10  # macOS counts in bytes, Linux in KiB
+    return Finished(output, seconds, peak / unit)
 
 
 def fsync_time(folder: Path, rounds: int = 200) -> float:
