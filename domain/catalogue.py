@@ -6,7 +6,6 @@ dispatch, schemas, storage and replay all read these tables.
 
 import re
 from collections.abc import Callable
-from datetime import datetime
 from typing import Annotated, Any, ClassVar, Union
 
 import msgspec
@@ -25,10 +24,10 @@ from etsledger.domain import (
     transfers,
 )
 from etsledger.domain.commands import Command, Meta
-from etsledger.domain.desk import Desk, Past, registry_of
+from etsledger.domain.desk import Desk
 from etsledger.domain.errors import InvalidCommand
 from etsledger.domain.events import Event, Posting
-from etsledger.domain.state import Fact, RegistryState, Scribe, State
+from etsledger.domain.state import Fact, RegistryState, Scribe
 
 Decide = Callable[[Any, Desk], Event | tuple[Event, ...]]
 Evolve = Callable[[Scribe, RegistryState, Any, Fact], None]
@@ -131,12 +130,8 @@ def invalid(error: msgspec.ValidationError) -> InvalidCommand:
     return InvalidCommand(f"{field}: {reason}" if field else reason, field=field)
 
 
-def decide(command: Command, state: State, past: Past, effective_at: datetime) -> tuple[Event, ...]:
+def decide(command: Command, desk: Desk) -> tuple[Event, ...]:
     """The events a command turns into, without changing anything. Raises a Refusal."""
-    if isinstance(command, registries.OpenRegistry):
-        return (registries.decide_opening(command, state),)
-    registry = registry_of(state, command.registry)
-    desk = Desk(state, past, command.registry, registry, effective_at, command.id)
     result = _DECISIONS[type(command)](command, desk)
     return result if isinstance(result, tuple) else (result,)
 

@@ -37,6 +37,7 @@ class MovementReversed(Event, frozen=True, kw_only=True):
 
     source: str = field(name="from")
     quantity: int
+    reversal: str
     reversed_position: int
     reverses: str
     target: str = field(name="to")
@@ -77,6 +78,7 @@ def decide(command: Reverse, desk: Desk) -> MovementReversed:
     return MovementReversed(
         source=target,
         quantity=quantity,
+        reversal=command.id,
         reversed_position=earlier.fact.position,
         reverses=command.reverses,
         target=source,
@@ -98,7 +100,7 @@ def _movement(command_id: str, desk: Desk) -> Recorded:
             reverses=command_id, reversed_by=by,
         )  # fmt: skip
     first = earlier[0]
-    if len(earlier) > 1 or first.fact.command_id != command_id or not _movement_name(first.event):
+    if len(earlier) > 1 or first.command_id != command_id or not _movement_name(first.event):
         kinds = ", ".join(sorted({type(r.event).__name__ for r in earlier}))
         raise NotReversible(
             f"command {command_id!r} recorded {kinds}, which is not one movement that can be "
@@ -127,4 +129,4 @@ def _movement_name(event: Event) -> str:
 
 def evolve(scribe: Scribe, registry: RegistryState, event: MovementReversed, fact: Fact) -> None:
     """The reversed command is remembered, so that it is reversed once only."""
-    scribe.put(registry.reversed, event.reverses, fact.command_id)
+    scribe.put(registry.reversed, event.reverses, event.reversal)

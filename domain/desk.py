@@ -21,8 +21,8 @@ from etsledger.domain.errors import (
     UnknownRegistry,
 )
 from etsledger.domain.events import BUILT_IN_ACCOUNTS, ISSUANCE, Event
-from etsledger.domain.rulebook import Route, Rulebook, load
-from etsledger.domain.state import Account, Claim, Entity, Fact, RegistryState, State
+from etsledger.domain.rulebook import Route, Rulebook, RulebookRef, load
+from etsledger.domain.state import Account, Adoption, Claim, Entity, Fact, RegistryState, State
 from etsledger.domain.times import iso
 
 
@@ -35,10 +35,11 @@ class Depth(NamedTuple):
 
 
 class Recorded(NamedTuple):
-    """An event of the past with where it stands."""
+    """An event of the past with where it stands and the command that wrote it."""
 
     fact: Fact
     event: Event
+    command_id: str
 
 
 class Past(Protocol):
@@ -58,7 +59,10 @@ class Past(Protocol):
 
 
 class Desk:
-    """One decision's view: its registry, the rulebook in force then, and the past."""
+    """A decision's view: its registry, the rulebook in force then, and the past.
+
+    One desk serves the decisions of a registry in turn; ``turn_to`` sets the time of each.
+    """
 
     def __init__(
         self,
@@ -67,15 +71,22 @@ class Desk:
         registry_id: str,
         registry: RegistryState,
         effective_at: datetime,
-        command_id: str,
     ) -> None:
         self.state = state
         self.past = past
         self.registry_id = registry_id
         self.registry = registry
+        self._adoptions: tuple[Adoption, ...] = ()
+        self.turn_to(effective_at)
+
+    def turn_to(self, effective_at: datetime) -> None:
+        """The next decision: its facts and rules are those of ``effective_at``."""
         self.effective_at = effective_at
-        self.command_id = command_id
-        self.rules: Rulebook = load(state.rulebooks[registry.rulebook_at(effective_at).hash])
+        adoptions = self.registry.adoptions
+        if len(adoptions) > 1 or adoptions is not self._adoptions:
+            self._adoptions = adoptions
+            self.rulebook: RulebookRef = self.registry.rulebook_at(effective_at)
+            self.rules: Rulebook = load(self.state.rulebooks[self.rulebook.hash])
 
     def account(self, account_id: str) -> Account:
         """An account of this registry. Raises UnknownAccount."""

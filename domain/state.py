@@ -7,7 +7,7 @@ every table write notes what stood there before.
 """
 
 from datetime import datetime
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, Protocol
 
 import msgspec
 
@@ -141,14 +141,17 @@ class State(msgspec.Struct):
     """Canonical texts by SHA-256."""
 
 
-class Fact(NamedTuple):
+class Fact(Protocol):
     """When and where an event stands: all that ``evolve`` needs beside the event."""
 
-    registry: str
-    position: int
-    sequence: int
-    command_id: str
-    effective_at: datetime
+    @property
+    def registry(self) -> str: ...
+    @property
+    def position(self) -> int: ...
+    @property
+    def sequence(self) -> int: ...
+    @property
+    def effective_at(self) -> datetime: ...
 
 
 class Mark(NamedTuple):

@@ -182,7 +182,7 @@ class Ledger:
             yield bad[0]
             return
         if dry_run:
-            outcomes = self._writer.preview(prepared, keep_going=keep_going and not atomic)
+            outcomes = self._writer.preview(prepared, atomic=atomic, keep_going=keep_going)
         else:
             job = Job(prepared, atomic=True, keep_going=False)
             outcomes = self._writer.submit(job) if prepared else []

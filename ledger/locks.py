@@ -53,6 +53,8 @@ class WriterLock:
         self._thread_lock = threading.Lock()
         self._fd = -1
         self._pid = 0
+        # Padded, so that a shorter label covers a longer one.
+        self._host = json.dumps(socket.gethostname()).encode().ljust(100)
 
     def _descriptor(self) -> int:
         if self._pid != os.getpid():
@@ -133,8 +135,7 @@ class WriterLock:
             raise StoreLocked(self._who())
 
     def _label(self) -> bytes:
-        label = {"pid": os.getpid(), "host": socket.gethostname(), "since": int(time.time())}
-        return json.dumps(label).ljust(200).encode()
+        return b'{"pid": %10d, "since": %10d, "host": %s}' % (self._pid, time.time(), self._host)
 
     def _who(self) -> str:
         try:

@@ -1,9 +1,10 @@
 """The log: our eventsourcing application, its mapper, and what a write carries with it."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from eventsourcing.application import Application
+from eventsourcing.domain import CollectEventsProtocol
 from eventsourcing.persistence import InfrastructureFactory, Mapper, StoredEvent, Transcoder
 from eventsourcing.utils import Environment, EnvType
 
@@ -60,7 +61,7 @@ class _NoTranscoder(Transcoder):
         raise NotImplementedError
 
 
-class _Pending:
+class _Pending(CollectEventsProtocol):
     """The entries of one write, collected by ``Application.save`` in one call."""
 
     id = "pending"
@@ -68,8 +69,8 @@ class _Pending:
     def __init__(self, entries: Sequence[Entry]) -> None:
         self._entries = entries
 
-    def collect_events(self) -> Iterator[Entry]:
-        return iter(self._entries)
+    def collect_events(self) -> Sequence[Any]:
+        return self._entries
 
 
 class RegistryLog(Application[str]):

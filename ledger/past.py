@@ -24,7 +24,7 @@ from sqlalchemy import (
 from etsledger.domain.desk import Depth, Recorded
 from etsledger.domain.times import to_micros
 from etsledger.ledger.log import PostingRow
-from etsledger.ledger.postings import merge_index_while_writing
+from etsledger.ledger.postings import indexed, merge_index_while_writing
 from etsledger.ledger.record import Entry, Logged
 from etsledger.ledger.store import Store
 from etsledger.ledger.tables import postings, postings_by_account
@@ -81,11 +81,16 @@ class StoredPast:
         self._connection: Connection | None = None
         self._position = 0
         self._done = 0
+        self._may_merge = False
 
-    def begin(self, position: int) -> None:
-        """A write begins at a log of so many events: nothing is pending."""
+    def begin(self, position: int, *, may_merge: bool) -> None:
+        """A write begins at a log of so many events: nothing is pending.
+
+        ``may_merge`` says that the caller holds the writer lock.
+        """
         self.end()
         self._position = position
+        self._may_merge = may_merge
 
     def end(self) -> None:
         """The write is over; what was pending is in the database or gone."""
@@ -116,7 +121,10 @@ class StoredPast:
     def _connected(self) -> Connection:
         """One connection for the whole write, with the index brought near the end of the log."""
         if self._connection is None:
-            self._done = merge_index_while_writing(self._store, self._position)
+            if self._may_merge:
+                self._done = merge_index_while_writing(self._store, self._position)
+            else:
+                self._done = indexed(self._store, self._position)
             self._connection = self._store.engine.connect()
         return self._connection
 
@@ -172,10 +180,13 @@ class StoredPast:
         return False
 
     def recorded(self, command_id: str) -> list[Recorded]:
-        """The events of an earlier command, in the database or in this write."""
+        """The events of an earlier command or batch, in the database or in this write."""
         pending = [
-            Recorded(logged.fact, logged.event)
-            for logged in (Logged(e.record, e.record.data, e.hash) for e in self._pending)
-            if command_id in (logged.command.id, logged.record.batch)
+            one
+            for one in (Logged(e.record, e.record.data, e.hash) for e in self._pending)
+            if command_id in (one.command.id, one.record.batch)
         ]
-        return pending or [Recorded(x.fact, x.event) for x in self._recorded(command_id)]
+        return [
+            Recorded(one.record, one.event, one.command.id)
+            for one in pending or self._recorded(command_id)
+        ]

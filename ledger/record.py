@@ -103,11 +103,8 @@ class Logged(NamedTuple):
 
     @property
     def fact(self) -> Fact:
-        """Where and when the event stands, as ``apply`` needs it."""
-        record = self.record
-        return Fact(
-            record.registry, record.position, record.sequence, self.command.id, record.effective_at
-        )
+        """Where and when the event stands, as ``apply`` needs it: the record says all of it."""
+        return self.record
 
 
 _encode = msgspec.json.Encoder().encode

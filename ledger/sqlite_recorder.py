@@ -1,10 +1,14 @@
 """The eventsourcing library's SQLite recorder, with positions, command ids and postings."""
 
 import sqlite3
-from collections.abc import Sequence
+import threading
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager
+from functools import cache
+from itertools import chain
 from typing import Any, Final
 
-from eventsourcing.persistence import StoredEvent
+from eventsourcing.persistence import InterfaceError, StoredEvent
 from eventsourcing.sqlite import (
     SQLiteApplicationRecorder,
     SQLiteConnection,
@@ -19,6 +23,7 @@ from sqlalchemy.schema import CreateTable
 from etsledger.ledger.tables import metadata
 
 PRAGMAS: Final = (
+    "PRAGMA journal_mode=WAL",
     # FULL: an answered write survives a power cut. The library leaves it to the build.
     "PRAGMA synchronous=FULL",
     "PRAGMA cache_size=-65536",
@@ -45,21 +50,43 @@ GUARDS: Final = {
 }
 """Name to statement of the triggers that keep the log append-only; verify looks for them."""
 
-_INSERT_EVENT: Final = (
-    "INSERT INTO stored_events (rowid, originator_id, originator_version, topic, state) "
-    "VALUES (?,?,?,?,?)"
-)
-_INSERT_COMMAND: Final = "INSERT INTO ledger_commands VALUES (?,?,?)"
-_INSERT_POSTING: Final = "INSERT INTO ledger_postings VALUES (?,?,?,?,?,?,?,?)"
+_EVENTS: Final = "stored_events (rowid, originator_id, originator_version, topic, state)"
+_BLOCK: Final = 200
+"""Rows of one INSERT in a large write: a third faster than a statement for each."""
+
+
+@cache
+def _insert(table: str, columns: int, rows: int) -> str:
+    one = f"({','.join('?' * columns)})"
+    return f"INSERT INTO {table} VALUES {','.join([one] * rows)}"
+
+
+def _insert_rows(
+    cursor: SQLiteCursor, table: str, columns: int, rows: Sequence[tuple[Any, ...]]
+) -> None:
+    whole = len(rows) - len(rows) % _BLOCK
+    for i in range(0, whole, _BLOCK):
+        block = list(chain.from_iterable(rows[i : i + _BLOCK]))
+        cursor.execute(_insert(table, columns, _BLOCK), block)
+    if whole < len(rows):
+        cursor.executemany(_insert(table, columns, 1), rows[whole:])
 
 
 class _Pool(SQLiteConnectionPool):
     def _create_connection(self) -> SQLiteConnection:
-        connection = super()._create_connection()
-        cursor = connection.cursor()
-        for pragma in PRAGMAS:
-            cursor.execute(pragma)
-        return connection
+        # The library's own connections keep one prepared statement; a write uses six.
+        try:
+            connection = sqlite3.connect(
+                self.db_name,
+                check_same_thread=False,
+                isolation_level=None,
+                timeout=self.lock_timeout or 5,
+            )
+            for pragma in PRAGMAS:
+                connection.execute(pragma)
+        except sqlite3.Error as error:
+            raise InterfaceError(error) from error
+        return SQLiteConnection(connection, self.max_age)
 
 
 class _Datastore(SQLiteDatastore):
@@ -70,6 +97,10 @@ class _Datastore(SQLiteDatastore):
 
 class SqliteRecorder(SQLiteApplicationRecorder):
     """Writes events at the positions we assign, and all that belongs to them, at once."""
+
+    def __init__(self, datastore: SQLiteDatastore, **kwargs: Any) -> None:
+        super().__init__(datastore, **kwargs)
+        self._held = threading.local()
 
     def construct_create_table_statements(self) -> list[str]:
         """The library's table, ours, and the triggers; run in one transaction."""
@@ -86,20 +117,39 @@ class SqliteRecorder(SQLiteApplicationRecorder):
             self._create_table(cursor)
             cursor.executemany("INSERT INTO ledger_meta VALUES (?,?)", list(meta.items()))
 
+    @contextmanager
+    def writing(self) -> Generator[None]:
+        """Keeps one connection for all that a write reads and writes."""
+        with self.datastore.get_connection(commit=True) as connection:
+            self._held.connection = connection
+            try:
+                yield
+            finally:
+                del self._held.connection
+
+    @property
+    def connection(self) -> SQLiteConnection:
+        """The connection of the write in progress in this thread."""
+        return self._held.connection
+
+    def insert_events(
+        self, stored_events: Sequence[StoredEvent], **kwargs: Any
+    ) -> Sequence[int] | None:
+        """Everything of one write in one transaction on the write's connection."""
+        with self.connection.transaction(commit=True) as cursor, cursor:
+            return self._insert_events(cursor, stored_events, **kwargs)
+
     def _insert_events(
         self, c: SQLiteCursor, stored_events: Sequence[StoredEvent], **kwargs: Any
     ) -> Sequence[int] | None:
         first: int = kwargs["first_position"]
-        c.executemany(
-            _INSERT_EVENT,
-            [
-                (position, e.originator_id, e.originator_version, e.topic, e.state)
-                for position, e in enumerate(stored_events, first)
-            ],
-        )
-        c.executemany(_INSERT_COMMAND, kwargs["commands"])
-        if kwargs["postings"]:
-            c.executemany(_INSERT_POSTING, kwargs["postings"])
+        events = [
+            (position, e.originator_id, e.originator_version, e.topic, e.state)
+            for position, e in enumerate(stored_events, first)
+        ]
+        _insert_rows(c, _EVENTS, 5, events)
+        _insert_rows(c, "ledger_commands", 3, kwargs["commands"])
+        _insert_rows(c, "ledger_postings", 8, kwargs["postings"])
         return None
 
 

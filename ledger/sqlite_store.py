@@ -32,7 +32,7 @@ from etsledger.ledger.sqlite_recorder import (
 from etsledger.ledger.store import FETCH, Store, check_format, new_meta
 
 _SELECT: Final = "SELECT rowid, originator_id, originator_version, topic, state FROM stored_events"
-_FIND_ONE: Final = "SELECT id, first_position, last_position FROM ledger_commands WHERE id = ?"
+_TAIL: Final = f"{_SELECT} WHERE rowid >= ? ORDER BY rowid"
 _FIND: Final = (
     "SELECT id, first_position, last_position FROM ledger_commands "
     "WHERE id IN (SELECT value FROM json_each(?))"
@@ -65,6 +65,12 @@ class SqliteStore(Store):
         except BaseException:
             self.close()
             raise
+
+    @property
+    def _recorder(self) -> SqliteRecorder:
+        recorder = self.log.recorder
+        assert isinstance(recorder, SqliteRecorder)
+        return recorder
 
     def _check_file(self, create: bool) -> None:
         path = self.path
@@ -152,14 +158,12 @@ class SqliteStore(Store):
                 raise StoreDamaged(f"{self.path} has lost its table stored_events")
 
     def _create(self, clock: Clock) -> None:
-        recorder = self.log.recorder
-        assert isinstance(recorder, SqliteRecorder)
         with self._lock.held():
             with closing(self._connection()) as connection:
                 if connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
                     return  # another process was first
             try:
-                recorder.create_store(new_meta(clock))
+                self._recorder.create_store(new_meta(clock))
             except Exception as error:
                 raise StoreError(f"{self.path} cannot be made: {error}") from error
 
@@ -177,7 +181,7 @@ class SqliteStore(Store):
                 f"{self.path} is read-only: it answers questions but takes no writes"
             )
         self._after_fork()
-        with self._lock.held():
+        with self._lock.held(), self._recorder.writing():
             yield
 
     def try_writing(self) -> AbstractContextManager[bool]:
@@ -218,28 +222,16 @@ class SqliteStore(Store):
             connection.close()
 
     def tail(self, start: int) -> Sequence[Row]:
-        """Read on the writer's own connection, in one statement."""
-        recorder = self.log.recorder
-        assert isinstance(recorder, SqliteRecorder)
-        with recorder.datastore.get_connection(commit=False) as connection:
-            cursor = connection.cursor()
-            cursor.execute(f"{_SELECT} WHERE rowid >= ? ORDER BY rowid", (start,))
-            return [Row(*row) for row in cursor.fetchall()]
+        """Read on the write's own connection, in one statement."""
+        cursor = self._recorder.connection.cursor()
+        cursor.execute(_TAIL, (start,))
+        return [Row(*row) for row in cursor.fetchall()]
 
     def find_commands(self, ids: Sequence[str]) -> dict[str, tuple[int, int]]:
         """One statement, whatever their number."""
-        if self.read_only:
-            with closing(self._connection()) as connection:
-                return _found(connection.execute(_FIND, (json.dumps(ids),)).fetchall())
-        recorder = self.log.recorder
-        assert isinstance(recorder, SqliteRecorder)
-        with recorder.datastore.get_connection(commit=False) as connection:
-            cursor = connection.cursor()
-            if len(ids) == 1:
-                cursor.execute(_FIND_ONE, (ids[0],))
-            else:
-                cursor.execute(_FIND, (json.dumps(ids),))
-            return _found(cursor.fetchall())
+        with self.engine.connect() as connection:
+            rows = connection.exec_driver_sql(_FIND, (json.dumps(ids),)).all()
+        return {command_id: (first, last) for command_id, first, last in rows}
 
     def head_position(self) -> int:
         """The greatest rowid."""
@@ -262,10 +254,6 @@ class SqliteStore(Store):
             self.log.close()
             self.engine.dispose()
             self._lock.close()
-
-
-def _found(rows: Sequence[Any]) -> dict[str, tuple[int, int]]:
-    return {row[0]: (row[1], row[2]) for row in rows}
 
 
 @contextmanager

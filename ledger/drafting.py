@@ -1,0 +1,212 @@
+"""A draft: what one write has decided so far, and the way back.
+
+Each command is decided against the present with the drafted events already applied. A
+refused one leaves the draft as it was; a batch is taken back whole.
+"""
+
+from collections.abc import Callable, Sequence
+from datetime import datetime
+
+import msgspec
+
+from etsledger.domain.catalogue import apply, decide
+from etsledger.domain.desk import Desk, registry_of
+from etsledger.domain.errors import DuplicateCommand, Refusal
+from etsledger.domain.events import Event
+from etsledger.domain.registries import OpenRegistry, RegistryOpened, decide_opening
+from etsledger.domain.state import Mark, Scribe
+from etsledger.ledger.commandfile import Prepared
+from etsledger.ledger.log import CommandRow, PostingRow
+from etsledger.ledger.outcomes import Outcome
+from etsledger.ledger.past import StoredPast
+from etsledger.ledger.postings import rows_of
+from etsledger.ledger.record import Entry, Record, seal
+
+Known = dict[str, tuple[int, int]]
+"""Ids that were accepted before this write, with their first and last positions."""
+KeptContent = Callable[[str, int, int], bytes]
+Sizes = tuple[Mark, int, int, int, int]
+
+
+class Draft:
+    """The events of one write, sealed and applied but not saved.
+
+    ``head`` is the hash of the last event before; ``now`` the recorded time of all of it.
+    """
+
+    def __init__(
+        self,
+        scribe: Scribe,
+        past: StoredPast,
+        head: str,
+        now: datetime,
+        known: Known,
+        kept_content: KeptContent,
+    ) -> None:
+        self.now = now
+        self.head = head
+        self.entries: list[Entry] = []
+        self.commands: list[CommandRow] = []
+        self.postings: list[PostingRow] = []
+        self.refused: list[tuple[Prepared, Refusal]] = []
+        self._scribe = scribe
+        self._past = past
+        self._known = known
+        self._kept_content = kept_content
+        self._accepted: dict[str, tuple[Prepared, tuple[int, ...]]] = {}
+        self._desk: Desk | None = None
+
+    def decide_all(
+        self, commands: Sequence[Prepared], *, atomic: bool, keep_going: bool
+    ) -> list[Outcome]:
+        """One outcome a command, up to the first refusal unless ``keep_going``.
+
+        ``atomic`` takes everything back at a refusal, which is then the last outcome.
+        """
+        start = self._here()
+        outcomes: list[Outcome] = []
+        for prepared in commands:
+            try:
+                outcomes.append(self._decide_one(prepared))
+            except Refusal as refusal:
+                self.refused.append((prepared, refusal))
+                outcomes.append(Outcome(prepared.command.id, "refused", (), refusal))
+                if atomic:
+                    self._take_back(start)
+                if atomic or not keep_going:
+                    break
+        return outcomes
+
+    def _decide_one(self, prepared: Prepared) -> Outcome:
+        command_id = prepared.command.id
+        if command_id in self._accepted or command_id in self._known:
+            return Outcome(command_id, "duplicate", self._first_positions(prepared))
+        if prepared.children:
+            positions = self._decide_batch(prepared)
+        else:
+            positions = self._decide_events(prepared, None)
+        return Outcome(command_id, "accepted", positions)
+
+    def _decide_batch(self, batch: Prepared) -> tuple[int, ...]:
+        start, first = self._here(), self._scribe.state.position + 1
+        for i, child in enumerate(batch.children):
+            command_id = child.command.id
+            try:
+                if command_id in self._known or command_id in self._accepted:
+                    raise DuplicateCommand(
+                        f"the id {command_id!r} was accepted before, outside of this batch",
+                        id=command_id,
+                    )
+                self._decide_events(child, batch.command.id)
+            except Refusal as refusal:
+                self._take_back(start)
+                refusal.message = f"commands.{i} ({command_id!r}): {refusal.message}"
+                refusal.numbers.setdefault("command_id", command_id)
+                raise
+        return self._accept(batch, first)
+
+    def _decide_events(self, prepared: Prepared, batch: str | None) -> tuple[int, ...]:
+        state = self._scribe.state
+        command = prepared.command
+        effective_at = prepared.effective_at or self.now
+        first = state.position + 1
+        if isinstance(command, OpenRegistry):
+            self._append(decide_opening(command, state), prepared, effective_at, batch, None)
+        else:
+            desk = self._desk_of(command.registry, effective_at)
+            for event in decide(command, desk):
+                self._append(event, prepared, effective_at, batch, desk)
+        return self._accept(prepared, first)
+
+    def _desk_of(self, registry_id: str, effective_at: datetime) -> Desk:
+        desk, state = self._desk, self._scribe.state
+        registry = registry_of(state, registry_id)
+        if desk is None or desk.registry is not registry:
+            desk = self._desk = Desk(state, self._past, registry_id, registry, effective_at)
+        else:
+            desk.turn_to(effective_at)
+        return desk
+
+    def _append(
+        self,
+        event: Event,
+        prepared: Prepared,
+        effective_at: datetime,
+        batch: str | None,
+        desk: Desk | None,
+    ) -> None:
+        if desk is None:
+            assert isinstance(event, RegistryOpened)
+            rulebook, sequence = event.rulebook, 1
+        else:
+            rulebook, sequence = desk.rulebook, desk.registry.version + 1
+        position = self._scribe.state.position + 1
+        registry_id = prepared.command.registry
+        record = Record(
+            batch=batch,
+            command=msgspec.Raw(prepared.content),
+            data=event,
+            effective_at=effective_at,
+            position=position,
+            prev=self.head,
+            recorded_at=self.now,
+            registry=registry_id,
+            rulebook=rulebook,
+            sequence=sequence,
+            type=type(event).__name__,
+            v=event.VERSION,
+        )
+        entry = seal(record)
+        legs = event.postings()
+        apply(self._scribe, event, record, legs)
+        rows = rows_of(event, position, registry_id, effective_at, legs)
+        self.head = entry.hash
+        self.entries.append(entry)
+        self.postings.extend(rows)
+        self._past.add(entry, rows)
+
+    def _accept(self, prepared: Prepared, first: int) -> tuple[int, ...]:
+        """Notes a command id with the positions of its events, from ``first`` to the last."""
+        last = self._scribe.state.position
+        positions = (first,) if first == last else tuple(range(first, last + 1))
+        command_id = prepared.command.id
+        self.commands.append((command_id, first, last))
+        self._accepted[command_id] = (prepared, positions)
+        return positions
+
+    # -- back ----------------------------------------------------------------------------
+
+    def _here(self) -> Sizes:
+        mark = self._scribe.mark()
+        sizes = len(self.entries), len(self.commands), len(self.postings), len(self._accepted)
+        return (mark, *sizes)
+
+    def _take_back(self, start: Sizes) -> None:
+        mark, entries, commands, postings, accepted = start
+        self._scribe.undo(mark)
+        while len(self._accepted) > accepted:
+            self._accepted.popitem()
+        if entries < len(self.entries):
+            self.head = self.entries[entries].record.prev
+        del self.entries[entries:], self.commands[commands:], self.postings[postings:]
+        self._past.drop_to(entries, postings)
+
+    # -- again ---------------------------------------------------------------------------
+
+    def _first_positions(self, prepared: Prepared) -> tuple[int, ...]:
+        """The positions of the same command accepted before. Raises DuplicateCommand."""
+        command_id = prepared.command.id
+        if command_id in self._accepted:
+            before, positions = self._accepted[command_id]
+            content = before.content
+        else:
+            first, last = self._known[command_id]
+            content = self._kept_content(command_id, first, last)
+            positions = tuple(range(first, last + 1))
+        if content != prepared.content:
+            raise DuplicateCommand(
+                f"the id {command_id!r} was accepted before at position {positions[0]} with "
+                "other content; a new command needs an id of its own",
+                id=command_id, positions=list(positions),
+            )  # fmt: skip
+        return positions
