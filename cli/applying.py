@@ -90,19 +90,22 @@ class _Tally:
         if outcome.outcome == "accepted":
             self.events += len(outcome.positions)
 
-    def text(self, *, dry_run: bool, atomic: bool) -> str:
-        counted = (
-            f"{self.accepted:,} accepted ({self.events:,} event{'' if self.events == 1 else 's'}), "
-            f"{self.duplicate:,} duplicate{'' if self.duplicate == 1 else 's'}, "
-            f"{self.refused:,} refused"
-        )
+    def text(self, *, dry_run: bool, atomic: bool, keep_going: bool) -> str:
+        """The summary for people."""
+        events, duplicates = _number(self.events, "event"), _number(self.duplicate, "duplicate")
+        counted = f"{self.accepted:,} accepted ({events}), {duplicates}, {self.refused:,} refused"
+        remarks: list[str] = []
         if dry_run:
-            return f"{counted}; a dry run: nothing was written"
-        return (
-            f"{counted}; all or nothing: nothing was written"
-            if atomic and self.refused
-            else counted
-        )
+            remarks.append("a dry run: nothing was written")
+        elif atomic and self.refused:
+            remarks.append("all or nothing: nothing was written")
+        if self.refused and not (keep_going or atomic):
+            remarks.append("stopped at the refusal (--keep-going goes on)")
+        return "; ".join([counted, *remarks])
+
+
+def _number(count: int, noun: str) -> str:
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
 
 
 @click.command()
@@ -154,7 +157,7 @@ def apply(
             _write(form, outcomes)
         finally:
             if form == "table" and (tally.accepted or tally.duplicate or sys.exc_info()[0] is None):
-                echo(tally.text(dry_run=dry_run, atomic=atomic))
+                echo(tally.text(dry_run=dry_run, atomic=atomic, keep_going=keep_going))
     if tally.refused:
         raise click.exceptions.Exit(REFUSED)
 

@@ -4,6 +4,8 @@ Each command lives in a module of its own that is imported when it is asked for,
 one-account question does not pay for the demo, for rich or for PostgreSQL.
 """
 
+import gc
+
 import click
 from click.core import ParameterSource
 
@@ -81,4 +83,5 @@ def cli(context: click.Context, store: str) -> None:
 
 def main() -> None:
     """The console script."""
+    gc.disable()  # nothing that an import makes is garbage; Settings.open turns it on again
     cli.main(prog_name="etsledger")

@@ -1,5 +1,6 @@
 """Where the ledger is, and opening it for a command."""
 
+import gc
 from typing import TYPE_CHECKING, NamedTuple
 
 import click
@@ -21,6 +22,8 @@ class Settings(NamedTuple):
         """The ledger; ``create`` makes it if it is absent. Raises StoreError."""
         from etsledger.ledger import Ledger
 
+        gc.freeze()
+        gc.enable()
         return Ledger.open(self.store, create=create)
 
 

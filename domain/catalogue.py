@@ -6,7 +6,7 @@ dispatch, schemas, storage and replay all read these tables.
 
 import re
 from collections.abc import Callable
-from typing import Annotated, Any, ClassVar, Union
+from typing import Annotated, Any, ClassVar, Union, cast
 
 import msgspec
 
@@ -118,15 +118,19 @@ ANY_COMMAND: Any = Union[tuple(MODELS.values())]  # noqa: UP007 - made from a ta
 """The tagged union of every command model."""
 
 
-def invalid(error: msgspec.ValidationError) -> InvalidCommand:
+def invalid(error: msgspec.ValidationError, raw: Any) -> InvalidCommand:
     """The refusal for a command of a wrong shape, naming the field and the reason."""
+    if not isinstance(raw, dict):
+        return InvalidCommand(f"a command is a JSON object: {error}", field="")
     reason, _, place = str(error).partition(" - at `")
-    field = place.removeprefix("$").removeprefix(".").removesuffix("`")
+    field = re.sub(r"\[(\d+)\]", r".\1", place.removesuffix("`")).removeprefix("$.")
     named = re.search(r"field `(\w+)`", reason)
     if named:
         field = f"{field}.{named[1]}" if field else named[1]
     if field == "command":
-        reason = f"unknown command or none; there are {', '.join(sorted(MODELS))}"
+        name = cast(dict[str, Any], raw).get("command")
+        found = "the field is missing" if name is None else f"{str(name)[:60]!r} is no command"
+        reason = f"{found}; there are {', '.join(sorted(MODELS))}"
     return InvalidCommand(f"{field}: {reason}" if field else reason, field=field)
 
 

@@ -103,7 +103,7 @@ def _prepare_raw(raw: Any) -> Prepared:
     try:
         command: Command = msgspec.convert(raw, ANY_COMMAND)
     except msgspec.ValidationError as error:
-        raise invalid(error) from None
+        raise invalid(error, raw) from None
     except (TypeError, RecursionError) as error:
         raise InvalidCommand(f"the command cannot be read: {error}", field="") from None
     if not command.id.isprintable():
