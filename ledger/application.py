@@ -130,31 +130,17 @@ class Ledger:
         if atomic or dry_run:
             yield from self._apply_whole(commands, keep_going, atomic, dry_run)
             return
-        waiting: list[tuple[int, Prepared]] = []
-        for number, given in _numbered(commands):
-            try:
-                waiting.append((number, prepare(given)))
-            except InvalidCommand as refusal:
-                outcomes = self._write(waiting, keep_going)
-                waiting = []
-                yield from outcomes
-                if keep_going or not _refused(outcomes):
-                    yield Outcome(_id_of(given), "refused", (), refusal, number)
-                if not keep_going:
+        jobs = _jobs(commands, chunk, keep_going)
+        while done := self._writer.submit_stream(jobs):
+            for job in done:
+                if job.error is not None:
+                    raise job.error
+                yield from _with_lines(job.lines, job.outcomes)
+                refused = _refused(job.outcomes)
+                if job.bad is not None and (keep_going or not refused):
+                    yield job.bad
+                if not keep_going and (refused or job.bad is not None):
                     return
-            if len(waiting) >= chunk:
-                outcomes = self._write(waiting, keep_going)
-                waiting = []
-                yield from outcomes
-                if _refused(outcomes) and not keep_going:
-                    return
-        yield from self._write(waiting, keep_going)
-
-    def _write(self, waiting: list[tuple[int, Prepared]], keep_going: bool) -> list[Outcome]:
-        if not waiting:
-            return []
-        job = Job([prepared for _, prepared in waiting], atomic=False, keep_going=keep_going)
-        return _with_lines((number for number, _ in waiting), self._writer.submit(job))
 
     def _apply_whole(
         self, commands: Iterable[Sendable | Line], keep_going: bool, atomic: bool, dry_run: bool
@@ -306,6 +292,31 @@ class Ledger:
         """Takes an exported log in, re-verified; gives the number of new events."""
         self._writer.drop_state()
         return import_lines(self._store, lines, head=head, progress=progress)
+
+
+class _FileJob(Job):
+    """A stretch of a command file, and the line that ended it because it cannot be read."""
+
+    def __init__(self, keep_going: bool) -> None:
+        self.waiting: list[Prepared] = []
+        super().__init__(self.waiting, atomic=False, keep_going=keep_going)
+        self.lines: list[int] = []
+        self.bad: Outcome | None = None
+
+
+def _jobs(commands: Iterable[Sendable | Line], chunk: int, keep_going: bool) -> Iterator[_FileJob]:
+    job = _FileJob(keep_going)
+    for number, given in _numbered(commands):
+        try:
+            job.waiting.append(prepare(given))
+            job.lines.append(number)
+        except InvalidCommand as refusal:
+            job.bad = Outcome(_id_of(given), "refused", (), refusal, number)
+        if job.bad is not None or len(job.waiting) >= chunk:
+            yield job
+            job = _FileJob(keep_going)
+    if job.waiting:
+        yield job
 
 
 def _numbered(commands: Iterable[Sendable | Line]) -> Iterator[tuple[int, Sendable]]:

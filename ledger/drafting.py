@@ -16,7 +16,7 @@ from etsledger.domain.events import Event
 from etsledger.domain.registries import OpenRegistry, RegistryOpened, decide_opening
 from etsledger.domain.state import Mark, Scribe
 from etsledger.ledger.commandfile import Prepared
-from etsledger.ledger.log import CommandRow, PostingRow
+from etsledger.ledger.log import CommandRow, PostingRow, Written
 from etsledger.ledger.outcomes import Outcome
 from etsledger.ledger.past import StoredPast
 from etsledger.ledger.postings import rows_of
@@ -31,7 +31,8 @@ Sizes = tuple[Mark, int, int, int, int]
 class Draft:
     """The events of one write, sealed and applied but not saved.
 
-    ``head`` is the hash of the last event before; ``now`` the recorded time of all of it.
+    ``head`` is the hash of the last event before; ``now`` the recorded time of all of it;
+    ``may_merge`` says that the writer lock is held.
     """
 
     def __init__(
@@ -40,8 +41,9 @@ class Draft:
         past: StoredPast,
         head: str,
         now: datetime,
-        known: Known,
         kept_content: KeptContent,
+        *,
+        may_merge: bool,
     ) -> None:
         self.now = now
         self.head = head
@@ -51,18 +53,22 @@ class Draft:
         self.refused: list[tuple[Prepared, Refusal]] = []
         self._scribe = scribe
         self._past = past
-        self._known = known
+        self._known: Known = {}
         self._kept_content = kept_content
         self._accepted: dict[str, tuple[Prepared, tuple[int, ...]]] = {}
         self._desk: Desk | None = None
+        self._saved = (0, 0, 0)
+        past.begin(scribe.state.position, self.entries, self.postings, may_merge=may_merge)
 
     def decide_all(
-        self, commands: Sequence[Prepared], *, atomic: bool, keep_going: bool
+        self, commands: Sequence[Prepared], known: Known, *, atomic: bool, keep_going: bool
     ) -> list[Outcome]:
         """One outcome a command, up to the first refusal unless ``keep_going``.
 
-        ``atomic`` takes everything back at a refusal, which is then the last outcome.
+        ``known`` are those of their ids that the log holds; ``atomic`` takes everything back
+        at a refusal, which is then the last outcome.
         """
+        self._known = known
         start = self._here()
         outcomes: list[Outcome] = []
         for prepared in commands:
@@ -159,11 +165,9 @@ class Draft:
         entry = seal(record)
         legs = event.postings()
         apply(self._scribe, event, record, legs)
-        rows = rows_of(event, position, registry_id, effective_at, legs)
         self.head = entry.hash
         self.entries.append(entry)
-        self.postings.extend(rows)
-        self._past.add(entry, rows)
+        self.postings.extend(rows_of(legs, position, registry_id, effective_at))
 
     def _accept(self, prepared: Prepared, first: int) -> tuple[int, ...]:
         """Notes a command id with the positions of its events, from ``first`` to the last."""
@@ -173,6 +177,12 @@ class Draft:
         self.commands.append((command_id, first, last))
         self._accepted[command_id] = (prepared, positions)
         return positions
+
+    def unsaved(self) -> Written:
+        """What was drafted since the last call, to be saved now."""
+        entries, commands, postings = self._saved
+        self._saved = (len(self.entries), len(self.commands), len(self.postings))
+        return Written(self.entries[entries:], self.commands[commands:], self.postings[postings:])
 
     # -- back ----------------------------------------------------------------------------
 
@@ -189,7 +199,7 @@ class Draft:
         if entries < len(self.entries):
             self.head = self.entries[entries].record.prev
         del self.entries[entries:], self.commands[commands:], self.postings[postings:]
-        self._past.drop_to(entries, postings)
+        self._past.taken_back()
 
     # -- again ---------------------------------------------------------------------------
 

@@ -83,13 +83,22 @@ class StoredPast:
         self._done = 0
         self._may_merge = False
 
-    def begin(self, position: int, *, may_merge: bool) -> None:
-        """A write begins at a log of so many events: nothing is pending.
+    def begin(
+        self,
+        position: int,
+        pending: list[Entry],
+        rows: list[PostingRow],
+        *,
+        may_merge: bool,
+    ) -> None:
+        """A write begins at a log of so many events.
 
-        ``may_merge`` says that the caller holds the writer lock.
+        ``pending`` and ``rows`` are the lists into which the write drafts its events and
+        their postings; ``may_merge`` says that the caller holds the writer lock.
         """
         self.end()
         self._position = position
+        self._pending, self._rows = pending, rows
         self._may_merge = may_merge
 
     def end(self) -> None:
@@ -100,17 +109,9 @@ class StoredPast:
         self._pending, self._rows = [], []
         self._by_holding, self._sorted_in = {}, 0
 
-    def add(self, entry: Entry, rows: list[PostingRow]) -> None:
-        """An event of this write, decided but not in the database yet."""
-        self._pending.append(entry)
-        self._rows.extend(rows)
-
-    def drop_to(self, entries: int, rows: int) -> None:
-        """Forgets the latest events of this write, down to those numbers."""
-        del self._pending[entries:]
-        if rows < self._sorted_in:
-            self._by_holding, self._sorted_in = {}, 0
-        del self._rows[rows:]
+    def taken_back(self) -> None:
+        """The latest drafted events are gone from the lists."""
+        self._by_holding, self._sorted_in = {}, 0
 
     def _pending_of(self, registry: str, account: str, unit: str) -> list[PostingRow]:
         for row in self._rows[self._sorted_in :]:

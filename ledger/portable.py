@@ -15,7 +15,7 @@ from etsledger.ledger.errors import ImportRefused, LedgerError
 from etsledger.ledger.heads import Head
 from etsledger.ledger.log import CommandRow, PostingRow, Written
 from etsledger.ledger.merkle import Frontier
-from etsledger.ledger.postings import rows_of
+from etsledger.ledger.postings import rows_of_logged
 from etsledger.ledger.record import GENESIS, Entry, Logged, hash_of, read, read_seal, seal, split
 from etsledger.ledger.store import Store, write_failed
 
@@ -76,9 +76,7 @@ class _Import:
             entries.append(
                 Entry(record.registry, record.sequence, record.type, state, record, logged.hash)
             )
-            postings.extend(
-                rows_of(logged.event, record.position, record.registry, record.effective_at)
-            )
+            postings.extend(rows_of_logged(logged))
             for name in {logged.command.id, record.batch} - {None}:
                 assert name is not None
                 first = batch_rows.get(name, (name, record.position, 0))[1]

@@ -1,6 +1,5 @@
 """The eventsourcing library's PostgreSQL recorder, with positions, ids and postings."""
 
-import threading
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from typing import Any, Final
@@ -61,7 +60,7 @@ class PostgresRecorder(PostgresApplicationRecorder):
 
     def __init__(self, datastore: PostgresDatastore, **kwargs: Any) -> None:
         super().__init__(datastore, **kwargs)
-        self._writing = threading.local()
+        self._cursor: Cursor[DictRow] | None = None
 
     def create_store(self, meta: dict[str, str]) -> bool:
         """Creates everything in one transaction; False when another process was first."""
@@ -95,16 +94,17 @@ class PostgresRecorder(PostgresApplicationRecorder):
                 "SELECT set_config('lock_timeout', %s, true)", (f"{int(timeout * 1000)}ms",)
             )
             cursor.execute("SELECT pg_advisory_xact_lock(%s)", (WRITER_LOCK,))
-            self._writing.cursor = cursor
+            self._cursor = cursor
             try:
                 yield
             finally:
-                del self._writing.cursor
+                self._cursor = None
 
     @property
     def cursor(self) -> Cursor[DictRow]:
-        """The cursor of the write in progress in this thread."""
-        return self._writing.cursor
+        """The cursor of the write in progress; there is one at a time."""
+        assert self._cursor is not None
+        return self._cursor
 
     def insert_events(
         self, stored_events: Sequence[StoredEvent], **kwargs: Any

@@ -43,6 +43,7 @@ WHERE l.locktype = 'advisory' AND l.granted AND l.classid = :high AND l.objid = 
 class PostgresStore(Store):
     """A store for a service: many readers, writers in turn by an advisory lock."""
 
+    commits_at_once = False
     _standing = text(
         "SELECT (SELECT MAX(notification_id) FROM stored_events), "
         "(SELECT position FROM ledger_cursors WHERE name = :name)"

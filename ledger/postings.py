@@ -13,9 +13,10 @@ from typing import Any, Final, NamedTuple
 
 from sqlalchemy import ColumnElement, bindparam, func, insert, select
 
-from etsledger.domain.events import ALL_UNITS, Event, Posting
+from etsledger.domain.events import ALL_UNITS, Posting
 from etsledger.domain.times import to_micros
 from etsledger.ledger.log import PostingRow
+from etsledger.ledger.record import Logged
 from etsledger.ledger.store import Store
 from etsledger.ledger.tables import postings, postings_by_account
 
@@ -26,15 +27,9 @@ _MERGE: Final = 200_000
 
 
 def rows_of(
-    event: Event,
-    position: int,
-    registry: str,
-    effective_at: datetime,
-    legs: tuple[Posting, ...] | None = None,
+    legs: tuple[Posting, ...], position: int, registry: str, effective_at: datetime
 ) -> list[PostingRow]:
-    """The database rows of an event's postings (``legs``, if the caller has them at hand)."""
-    if legs is None:
-        legs = event.postings()
+    """The database rows of an event's postings."""
     if not legs:
         return []
     at = to_micros(effective_at)
@@ -42,6 +37,12 @@ def rows_of(
         (position, leg, registry, account, unit, bucket, at, quantity)
         for leg, (account, unit, bucket, quantity) in enumerate(legs)
     ]
+
+
+def rows_of_logged(logged: Logged) -> list[PostingRow]:
+    """The database rows of the postings of an event in the log."""
+    record = logged.record
+    return rows_of(logged.event.postings(), record.position, record.registry, record.effective_at)
 
 
 def merge_index(store: Store, upto: int, progress: Callable[[int], None] | None = None) -> int:

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from sqlalchemy import delete, insert
 
-from etsledger.ledger.postings import INDEX, merge_index, rows_of
+from etsledger.ledger.postings import INDEX, merge_index, rows_of_logged
 from etsledger.ledger.record import Logged, read
 from etsledger.ledger.store import Store
 from etsledger.ledger.tables import commands, cursors, postings, postings_by_account, snapshots
@@ -31,16 +31,7 @@ def rebuild_from_log(
             spans: dict[str, list[Any]] = {}
             logged = (read(row.type, row.state) for row in store.rows(0, upto))
             for chunk in _chunks(logged):
-                rows = [
-                    row
-                    for one in chunk
-                    for row in rows_of(
-                        one.event,
-                        one.record.position,
-                        one.record.registry,
-                        one.record.effective_at,
-                    )
-                ]
+                rows = [row for one in chunk for row in rows_of_logged(one)]
                 for one in chunk:
                     for name in {one.command.id, one.record.batch} - {None}:
                         span = spans.setdefault(str(name), [name, one.record.position, 0])

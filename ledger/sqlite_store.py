@@ -43,6 +43,7 @@ _MAGIC: Final = b"SQLite format 3\x00"
 class SqliteStore(Store):
     """The default store: a file, readable by anyone who may read it."""
 
+    commits_at_once = True
     _standing = text(
         "SELECT (SELECT MAX(rowid) FROM stored_events), "
         "(SELECT position FROM ledger_cursors WHERE name = :name)"

@@ -31,6 +31,8 @@ class Store(ABC):
     log: RegistryLog
     engine: Engine
     read_only: bool
+    commits_at_once: bool
+    """Whether each save commits by itself, or all of a write commit at its end."""
 
     @abstractmethod
     def writing(self) -> AbstractContextManager[None]:

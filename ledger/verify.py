@@ -24,7 +24,7 @@ from etsledger.ledger import snapshots
 from etsledger.ledger.errors import LedgerError
 from etsledger.ledger.heads import Head
 from etsledger.ledger.merkle import Frontier
-from etsledger.ledger.postings import INDEX, Movement, movements, rows_of
+from etsledger.ledger.postings import INDEX, Movement, movements, rows_of_logged
 from etsledger.ledger.record import GENESIS, Logged, Row, read, read_seal, split
 from etsledger.ledger.store import FETCH, Store
 from etsledger.ledger.tables import commands, postings, postings_by_account
@@ -295,7 +295,7 @@ class _Derived:
         if logged is None:
             return
         record = logged.record
-        expected = rows_of(logged.event, row.position, record.registry, record.effective_at)
+        expected = rows_of_logged(logged)
         if stored != expected:
             self._walk.find(
                 "postings", row.position,

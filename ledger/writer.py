@@ -8,10 +8,13 @@ one commit (group commit).
 """
 
 import gc
+import sys
 import threading
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
-from typing import Final
+from itertools import islice
+from typing import Final, TypeVar
 
 from eventsourcing.persistence import IntegrityError, PersistenceError
 from sqlalchemy.exc import SQLAlchemyError
@@ -22,8 +25,7 @@ from etsledger.domain.state import Mark
 from etsledger.ledger import journal
 from etsledger.ledger.clock import Clock, recording_time
 from etsledger.ledger.commandfile import Prepared, batch_content
-from etsledger.ledger.drafting import Draft
-from etsledger.ledger.log import Written
+from etsledger.ledger.drafting import Draft, Known
 from etsledger.ledger.outcomes import Outcome
 from etsledger.ledger.past import StoredPast
 from etsledger.ledger.present import Present
@@ -31,6 +33,8 @@ from etsledger.ledger.record import Logged, hash_of, read
 from etsledger.ledger.store import Store, write_failed
 
 ATTEMPTS: Final = 5
+STREAM: Final = 8
+"""Jobs of a stream that one turn takes before others may write."""
 
 
 class Job:
@@ -43,6 +47,9 @@ class Job:
         self.outcomes: list[Outcome] = []
         self.error: BaseException | None = None
         self.done = False
+
+
+J = TypeVar("J", bound=Job)
 
 
 class _LookUpFirst(Exception):
@@ -60,6 +67,7 @@ class Writer:
         self._turn = threading.Lock()
         self._present = Present(store)
         self._past = StoredPast(store, self.recorded)
+        self._saver = ThreadPoolExecutor(1, "etsledger-save")
 
     def drop_state(self) -> None:
         """Forgets the cached state; the next write reads it from the store again."""
@@ -127,36 +135,21 @@ class Writer:
         return True
 
     def _attempt(self, jobs: list[Job], *, look_up: bool = True) -> None:
-        present = self._present
         draft: Draft | None = None
         mark: Mark | None = None
-        saved = False
+        saving = False
         try:
             with self._store.writing():
-                scribe = present.catch_up()
-                mark = scribe.mark()
-                self._past.begin(scribe.state.position, may_merge=True)
+                mark = self._present.catch_up().mark()
+                draft = self._draft(may_merge=True)
                 known = self._store.find_commands(_all_ids(jobs)) if look_up else {}
-                draft = Draft(
-                    scribe,
-                    self._past,
-                    present.head,
-                    recording_time(self._clock(), present.last_recorded),
-                    known,
-                    self._kept_content,
-                )
-                with _collector_paused():
-                    for job in jobs:
-                        job.outcomes = draft.decide_all(
-                            job.commands, atomic=job.atomic, keep_going=job.keep_going
-                        )
+                for job in jobs:
+                    self._decide(draft, job, known)
                 if draft.refused and not look_up:
                     raise _LookUpFirst
                 if draft.entries:
-                    saved = True
-                    self._store.log.record_write(
-                        Written(draft.entries, draft.commands, draft.postings)
-                    )
+                    saving = True
+                    self._store.log.record_write(draft.unsaved())
                 if draft.refused:
                     journal.keep(self._store, draft.now, draft.refused)
         except (IntegrityError, _LookUpFirst):
@@ -164,13 +157,75 @@ class Writer:
             raise
         except PersistenceError as error:
             self.drop_state()
-            if not (saved and draft is not None and self._arrived(draft)):
+            if not (saving and draft is not None and self._arrived(draft)):
                 raise write_failed(error) from error
         except BaseException:
             self.drop_state()
             raise
         else:
             self._settle(draft)
+
+    def _draft(self, *, may_merge: bool) -> Draft:
+        present = self._present
+        assert present.scribe is not None
+        now = recording_time(self._clock(), present.last_recorded)
+        return Draft(
+            present.scribe, self._past, present.head, now, self._kept_content, may_merge=may_merge
+        )
+
+    def _decide(self, draft: Draft, job: Job, known: Known) -> None:
+        with _collector_paused():
+            job.outcomes = draft.decide_all(
+                job.commands, known, atomic=job.atomic, keep_going=job.keep_going
+            )
+
+    # -- a stream of jobs ------------------------------------------------------------------
+
+    def submit_stream(self, jobs: Iterator[J]) -> list[J]:
+        """Writes the next few jobs of a stream, each with a commit of its own, in one turn.
+
+        While one is saved the next is read, checked and decided: saving leaves Python to
+        others. Gives the jobs that are durable; one that failed carries its error and is the
+        last. Stops after a refusal in a job that does not keep going.
+        """
+        with self._turn:
+            taken: list[J] = []
+            try:
+                self._stream(jobs, taken)
+            except (Exception, KeyboardInterrupt) as error:
+                self.drop_state()
+                first_open = next((i for i, job in enumerate(taken) if not job.done), 0)
+                del taken[first_open + 1 :]
+                failed = isinstance(error, PersistenceError)
+                if not taken:
+                    raise
+                taken[-1].error = write_failed(error) if failed else error
+            return taken
+
+    def _stream(self, jobs: Iterator[J], taken: list[J]) -> None:
+        with self._store.writing(), _quick_switches():
+            self._present.catch_up().mark()
+            draft = self._draft(may_merge=True)
+            saving: Future[None] | None = None
+            for job in islice(jobs, STREAM):
+                taken.append(job)
+                self._decide(draft, job, self._store.find_commands(_ids(job.commands)))
+                if saving is not None:
+                    saving.result()
+                    if self._store.commits_at_once:
+                        _mark_done(taken[:-1])
+                written = draft.unsaved()
+                saving = self._saver.submit(self._store.log.record_write, written) if (
+                    written.entries
+                ) else None  # fmt: skip
+                if not job.keep_going and any(o.refusal for o in job.outcomes):
+                    break
+            if saving is not None:
+                saving.result()
+            if draft.refused:
+                journal.keep(self._store, draft.now, draft.refused)
+        _mark_done(taken)
+        self._settle(draft)
 
     def _settle(self, draft: Draft) -> None:
         scribe = self._present.scribe
@@ -206,17 +261,10 @@ class Writer:
         """What would become of commands if they were written now; writes and locks nothing."""
         with self._turn:
             try:
-                scribe = self._present.load()
-                self._past.begin(scribe.state.position, may_merge=False)
-                draft = Draft(
-                    scribe,
-                    self._past,
-                    self._present.head,
-                    recording_time(self._clock(), self._present.last_recorded),
-                    self._store.find_commands(_ids(commands)),
-                    self._kept_content,
-                )
-                return draft.decide_all(commands, atomic=atomic, keep_going=keep_going)
+                self._present.load().mark()
+                draft = self._draft(may_merge=False)
+                known = self._store.find_commands(_ids(commands))
+                return draft.decide_all(commands, known, atomic=atomic, keep_going=keep_going)
             finally:
                 self.drop_state()
 
@@ -249,6 +297,22 @@ def _collector_paused() -> Generator[None]:
     finally:
         if was_on:
             gc.enable()
+
+
+@contextmanager
+def _quick_switches() -> Generator[None]:
+    """Lets the thread that saves have Python back at once when the database returns."""
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(0.0005)
+    try:
+        yield
+    finally:
+        sys.setswitchinterval(interval)
+
+
+def _mark_done(jobs: Iterable[Job]) -> None:
+    for job in jobs:
+        job.done = True
 
 
 def _ids(commands: Sequence[Prepared]) -> list[str]:

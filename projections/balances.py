@@ -6,7 +6,7 @@ from datetime import datetime
 from etsledger.domain.events import ALL_UNITS, ISSUANCE
 from etsledger.domain.times import to_micros
 from etsledger.ledger.books import BalanceRow
-from etsledger.ledger.postings import Sum, rows_of
+from etsledger.ledger.postings import Sum, rows_of_logged
 from etsledger.ledger.record import read
 from etsledger.ledger.store import Store
 from etsledger.projections.parties import Parties
@@ -81,9 +81,7 @@ def sums_from_log(
         record = logged.record
         if registry is not None and record.registry != registry:
             continue
-        for _, _, r, a, u, bucket, at, quantity in rows_of(
-            logged.event, record.position, record.registry, record.effective_at
-        ):
+        for _, _, r, a, u, bucket, at, quantity in rows_of_logged(logged):
             if at > limit or account not in (None, a) or (unit and u not in (unit, ALL_UNITS)):
                 continue
             key = (a, r, u, bucket)
