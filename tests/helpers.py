@@ -193,3 +193,9 @@ def send_all(ledger: Ledger, commands: Iterable[Mapping[str, Any]]) -> list[Outc
 def records(ledger: Ledger) -> list[dict[str, Any]]:
     """The whole log as a stranger reads it from the export: plain JSON objects."""
     return [json.loads(line) for line in ledger.export()]
+
+
+def live_state(ledger: Ledger) -> State:
+    """The state that the ledger's writer decides on, caught up with the log."""
+    with ledger.store.writing():
+        return ledger._writer._present.catch_up().state
