@@ -6,7 +6,7 @@ what is referred to, who takes part, unit and route, dates, limits, holdings, ba
 
 import re
 from datetime import datetime
-from typing import NamedTuple, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from etsledger.domain.commands import ID_PATTERN
 from etsledger.domain.errors import (
@@ -21,9 +21,12 @@ from etsledger.domain.errors import (
     UnknownRegistry,
 )
 from etsledger.domain.events import BUILT_IN_ACCOUNTS, ISSUANCE, Event
-from etsledger.domain.rulebook import Route, Rulebook, RulebookRef, load
+from etsledger.domain.rulebook import Rulebook, RulebookRef, load
 from etsledger.domain.state import Account, Adoption, Claim, Entity, Fact, RegistryState, State
 from etsledger.domain.times import iso
+
+if TYPE_CHECKING:
+    from etsledger.domain.rulebook_schema import Route
 
 
 class Depth(NamedTuple):
@@ -168,7 +171,7 @@ class Desk:
                     account=account_id, freeze=stop.freeze,
                 )  # fmt: skip
 
-    def route(self, movement: str, unit: str, source: Account, target: Account) -> Route:
+    def route(self, movement: str, unit: str, source: Account, target: Account) -> "Route":
         """The matrix row of a movement. Raises UnitNotAllowed, RouteNotAllowed."""
         return self.rules.route(movement, unit, source.kind, target.kind)
 

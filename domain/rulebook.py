@@ -12,18 +12,14 @@ from collections.abc import Mapping
 from decimal import Decimal
 from functools import cache, lru_cache
 from importlib import resources
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
-from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError, model_validator
 
 from etsledger.domain.errors import InvalidCommand, RouteNotAllowed, UnitNotAllowed
 
-Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{1,64}$")]
-
-
-class _Table(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+if TYPE_CHECKING:
+    from etsledger.domain.rulebook_schema import Route, RulebookData
 
 
 class RulebookRef(msgspec.Struct, frozen=True, gc=False):
@@ -32,90 +28,6 @@ class RulebookRef(msgspec.Struct, frozen=True, gc=False):
     hash: str
     name: str
     version: str
-
-
-class UnitKind(_Table):
-    """A family of units that the registry keeps, told by the pattern of their names."""
-
-    name: Name
-    pattern: str
-    source: str
-
-    @model_validator(mode="after")
-    def _pattern_compiles(self) -> "UnitKind":
-        try:
-            re.compile(self.pattern)
-        except re.error as error:
-            raise ValueError(f"pattern is not a regular expression: {error}") from None
-        return self
-
-
-class AccountKind(_Table):
-    """A kind of account that may be opened."""
-
-    kind: str
-    group: str = Field(description="government or holding")
-    entity_required: bool = False
-    source: str
-
-
-class Route(_Table):
-    """One row of the matrix of what may move where."""
-
-    movement: str = Field(description="the command, with its kind: issue, transfer.free …")
-    units: tuple[str, ...]
-    source: str
-    from_: tuple[str, ...] = Field(alias="from")
-    to: tuple[str, ...]
-    reversible: bool = False
-
-
-class SurrenderRules(_Table):
-    """How a surrender becomes final."""
-
-    confirmation: bool = Field(description="false: a surrender is final when submitted")
-    source: str
-
-
-class RulebookData(_Table):
-    """The checked content of a rulebook."""
-
-    name: Name
-    version: str
-    title: str
-    sources: dict[str, str]
-    unit_kinds: tuple[UnitKind, ...]
-    account_kinds: tuple[AccountKind, ...]
-    routes: tuple[Route, ...]
-    surrender: SurrenderRules
-
-    _built_in: tuple[tuple[str, str], ...] = PrivateAttr(
-        default=(
-            ("authority", "government"),
-            ("reserve", "government"),
-            ("retired", "final"),
-            ("cancelled", "final"),
-            ("issuance", "outside"),
-        )
-    )
-
-    def kinds_in(self, name: str) -> tuple[str, ...]:
-        """The account kinds that a kind, a group or ``*`` in a route stands for."""
-        pairs = [*self._built_in, *((k.kind, k.group) for k in self.account_kinds)]
-        return tuple(kind for kind, group in pairs if name in (kind, group, "*"))
-
-    @model_validator(mode="after")
-    def _routes_name_known_things(self) -> "RulebookData":
-        unit_kinds = {k.name for k in self.unit_kinds} | {"*"}
-        for i, route in enumerate(self.routes):
-            for unit in route.units:
-                if unit not in unit_kinds:
-                    raise ValueError(f"routes.{i}.units: no unit kind {unit!r}")
-            for end, names in (("from", route.from_), ("to", route.to)):
-                for name in names:
-                    if not self.kinds_in(name):
-                        raise ValueError(f"routes.{i}.{end}: no account kind or group {name!r}")
-        return self
 
 
 class Rulebook:
@@ -127,7 +39,7 @@ class Rulebook:
     def __init__(self, text: str) -> None:
         raw = msgspec.json.decode(text)
         self.text = text
-        self.data = _checked(raw)
+        self.data = _check(raw)
         digest = hashlib.sha256(text.encode()).hexdigest()
         self.ref = RulebookRef(hash=digest, name=self.data.name, version=self.data.version)
         self._unit_patterns = [(k.name, re.compile(k.pattern)) for k in self.data.unit_kinds]
@@ -154,7 +66,7 @@ class Rulebook:
             )
         return kind
 
-    def route(self, movement: str, unit: str, source_kind: str, target_kind: str) -> Route:
+    def route(self, movement: str, unit: str, source_kind: str, target_kind: str) -> "Route":
         """The matrix row that lets a unit go from one kind of account to another.
 
         Raises UnitNotAllowed, RouteNotAllowed.
@@ -169,15 +81,11 @@ class Rulebook:
         return route
 
 
-def _checked(raw: Any) -> RulebookData:
-    try:
-        return RulebookData.model_validate(raw)
-    except ValidationError as error:
-        first = error.errors(include_url=False, include_input=False)[0]
-        path = ".".join(str(part) for part in first["loc"]) or "rulebook"
-        raise InvalidCommand(
-            f"the rulebook is not valid at {path}: {first['msg']}", field=f"rulebook.{path}"
-        ) from None
+def _check(raw: object) -> "RulebookData":
+    # The models are read here and not above: questions need no rulebook, and start faster.
+    from etsledger.domain.rulebook_schema import checked
+
+    return checked(raw)
 
 
 def canonical_text(raw: Mapping[str, Any]) -> str:

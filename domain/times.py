@@ -47,6 +47,11 @@ def parse_instant(text: str, *, end_of_day: bool = False) -> datetime:
 
     Raises ValueError for anything but ISO 8601 ``YYYY-MM-DD[THH:MM[:SS[.ffffff]][offset]]``.
     """
+    if text[-6:] == "+08:00" and "1900" <= text[:4] < "2200" and _INSTANT.fullmatch(text):
+        try:
+            return _REAL[0].fromisoformat(text[:-6]).replace(tzinfo=SHANGHAI)
+        except ValueError:
+            pass
     text = text.strip()
     try:
         if _DATE.fullmatch(text):

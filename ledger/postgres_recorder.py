@@ -40,6 +40,12 @@ CREATE TABLE stored_events (
     PRIMARY KEY (originator_id, originator_version)
 )
 """
+_COVERING_KEY: Final = """
+ALTER TABLE ledger_postings_by_account
+    DROP CONSTRAINT ledger_postings_by_account_pkey,
+    ADD PRIMARY KEY (account, registry, unit, bucket, effective_at, position, leg)
+        INCLUDE (quantity)
+"""
 _INSERT_EVENT: Final = (
     "INSERT INTO stored_events "
     "(notification_id, originator_id, originator_version, topic, state) VALUES (%s,%s,%s,%s,%s)"
@@ -83,6 +89,7 @@ class PostgresRecorder(PostgresApplicationRecorder):
             for table in metadata.sorted_tables:
                 statement = str(CreateTable(table).compile(dialect=dialect))
                 cursor.execute(SQL(statement))  # pyright: ignore[reportArgumentType]
+            cursor.execute(_COVERING_KEY)
             cursor.executemany("INSERT INTO ledger_meta VALUES (%s,%s)", list(meta.items()))
         return True
 

@@ -76,8 +76,7 @@ postings_by_account = Table(
     _number("leg"),
     _number("quantity"),
     PrimaryKeyConstraint(
-        "account", "registry", "unit", "bucket", "effective_at", "position", "leg",
-        postgresql_include=["quantity"],
+        "account", "registry", "unit", "bucket", "effective_at", "position", "leg"
     ),
     sqlite_with_rowid=False,
 )  # fmt: skip

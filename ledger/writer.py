@@ -18,7 +18,6 @@ from typing import Final, TypeVar
 
 from eventsourcing.persistence import IntegrityError, PersistenceError
 from sqlalchemy.exc import SQLAlchemyError
-from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_random_exponential
 
 from etsledger.domain.errors import Conflict
 from etsledger.domain.state import Mark
@@ -109,10 +108,12 @@ class Writer:
             if not self._attempt_unseen(jobs):
                 self._attempt(jobs)
         except IntegrityError:
-            for attempt in Retrying(
-                retry=retry_if_exception_type(IntegrityError),
-                stop=stop_after_attempt(ATTEMPTS - 1),
-                wait=wait_random_exponential(multiplier=0.01, max=0.5),
+            import tenacity
+
+            for attempt in tenacity.Retrying(
+                retry=tenacity.retry_if_exception_type(IntegrityError),
+                stop=tenacity.stop_after_attempt(ATTEMPTS - 1),
+                wait=tenacity.wait_random_exponential(multiplier=0.01, max=0.5),
                 reraise=True,
             ):
                 with attempt:
