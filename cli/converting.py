@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from etsledger.cli.options import NAME
 from etsledger.cli.output import encode_line, write
 
 
@@ -22,7 +23,7 @@ def convert() -> None:
 @convert.command()
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, allow_dash=True))
 @click.option(
-    "--registry", default="eu-ets", show_default=True, metavar="ID",
+    "--registry", type=NAME, default="eu-ets", show_default=True, metavar="ID",
     help="The registry that the commands open, under the rulebook 'open'.",
 )  # fmt: skip
 def eutl(file: str, registry: str) -> None:

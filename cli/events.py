@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, TypedDict
 
 import click
 
-from etsledger.cli.options import account_option, entity_option, viewpoint_options
+from etsledger.cli.options import NAME, account_option, entity_option, viewpoint_options
 from etsledger.cli.output import Output, encode_line, output_option, write
 from etsledger.cli.stores import Settings, note_unknown, pass_settings
 
@@ -31,7 +31,7 @@ class _Filters(TypedDict):
 @account_option
 @entity_option
 @click.option(
-    "--type", "types", multiple=True, metavar="TYPE",
+    "--type", "types", type=NAME, multiple=True, metavar="TYPE",
     help="Events of this type only, such as UnitsTransferred; may be repeated.",
 )  # fmt: skip
 @click.option(

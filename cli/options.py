@@ -1,5 +1,6 @@
 """The options that questions share."""
 
+import os
 from collections.abc import Callable
 from typing import Any, TypeVar
 
@@ -33,7 +34,25 @@ class _Time(click.ParamType[str]):
         return text
 
 
+class _Name(click.ParamType[str]):
+    """An id or a unit: text in UTF-8, whatever the locale made of its bytes."""
+
+    name = "name"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """The text. Fails for bytes that are none."""
+        try:
+            return os.fsencode(str(value)).decode() if _undecoded(str(value)) else str(value)
+        except UnicodeError:
+            self.fail(f"{ascii(value)[:80]} is no text in UTF-8", param, ctx)
+
+
+def _undecoded(text: str) -> bool:
+    return any("\ud800" <= character <= "\udfff" for character in text)
+
+
 TIME = _Time()
+NAME = _Name()
 
 as_of_option = click.option(
     "--as-of", type=TIME, metavar="TIME",
@@ -43,10 +62,16 @@ known_at_option = click.option(
     "--known-at", type=_Time(position=True), metavar="TIME|@POSITION",
     help="As the books knew it then; @17 is the log up to position 17. Default: now.",
 )  # fmt: skip
-registry_option = click.option("--registry", metavar="ID", help="Of one registry only.")
-account_option = click.option("--account", metavar="ID", help="Of one account only.")
-entity_option = click.option("--entity", metavar="ID", help="Of one entity's accounts only.")
-unit_option = click.option("--unit", metavar="UNIT", help="Of one unit only, such as CEA:2023.")
+
+
+def _name_option(option: str, what: str, example: str) -> Callable[[F], F]:
+    return click.option(option, type=NAME, metavar=example, help=what)
+
+
+registry_option = _name_option("--registry", "Of one registry only.", "ID")
+account_option = _name_option("--account", "Of one account only.", "ID")
+entity_option = _name_option("--entity", "Of one entity's accounts only.", "ID")
+unit_option = _name_option("--unit", "Of one unit only, such as CEA:2023.", "UNIT")
 from_log_option = click.option(
     "--from-log", is_flag=True, help="Answer by replaying the log, not from the projections."
 )

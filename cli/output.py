@@ -71,15 +71,17 @@ class Output:
 
 
 def echo(text: str) -> None:
-    """Text for people, in whatever encoding their terminal has."""
+    """A line or lines for people, in whatever encoding their terminal has."""
+    sys.stdout.flush()
     encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
-    click.echo(text.encode(encoding, "backslashreplace").decode(encoding))
+    write((text + "\n").encode(encoding, "backslashreplace"), flush=True)
 
 
 def write(data: bytes, *, flush: bool = False) -> None:
-    """Bytes to standard output."""
-    stream = sys.stdout.buffer
-    stream.write(data)
+    """Bytes to standard output, all of them or an OSError."""
+    stream, rest = sys.stdout.buffer, memoryview(data)
+    while rest:  # under PYTHONUNBUFFERED one write may take only a part
+        rest = rest[stream.write(rest) :]
     if flush:
         stream.flush()
 

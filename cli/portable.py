@@ -11,7 +11,7 @@ from typing import IO
 import click
 
 from etsledger.cli.failures import complain
-from etsledger.cli.output import Output, output_option
+from etsledger.cli.output import Output, output_option, write
 from etsledger.cli.progress import progress
 from etsledger.cli.stores import Settings, pass_settings
 from etsledger.cli.trust import read_kept_head
@@ -32,9 +32,12 @@ def export(settings: Settings, file: str) -> None:
     """
     with settings.open() as ledger:
         if file == "-":
-            _write(ledger.export(), sys.stdout.buffer)
+            for line in ledger.export():
+                write(line + b"\n")
             return
         target = Path(file).resolve()
+        if not target.parent.is_dir():
+            raise click.UsageError(f"the folder {target.parent} does not exist")
         _not_the_store(ledger.store.url, target)
         with (
             progress("exporting", ledger.store.head_position()) as bar,

@@ -2,7 +2,7 @@
 
 import click
 
-from etsledger.cli.options import registry_option
+from etsledger.cli.options import NAME, registry_option
 from etsledger.cli.output import Output, output_option
 from etsledger.cli.stores import Settings, pass_settings
 
@@ -11,7 +11,9 @@ _COLUMNS = ("recorded_at", "command_id", "code", "command", "refusal")
 
 @click.command()
 @registry_option
-@click.option("--code", metavar="CODE", help="One kind of refusal only, such as InsufficientUnits.")
+@click.option(
+    "--code", type=NAME, metavar="CODE", help="Of one kind only, such as InsufficientUnits."
+)
 @output_option
 @pass_settings
 def refusals(settings: Settings, registry: str | None, code: str | None, output: Output) -> None:

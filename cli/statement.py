@@ -2,13 +2,13 @@
 
 import click
 
-from etsledger.cli.options import TIME, viewpoint_options
+from etsledger.cli.options import NAME, TIME, viewpoint_options
 from etsledger.cli.output import Output, output_option
 from etsledger.cli.stores import Settings, note_unknown, pass_settings
 
 
 @click.command()
-@click.argument("account")
+@click.argument("account", type=NAME)
 @click.option("--from", "start", type=TIME, metavar="TIME", help="Movements effective from then.")
 @click.option(
     "--to", "end", type=TIME, metavar="TIME",

@@ -38,7 +38,10 @@ def ask(store: Path | str, *arguments: str) -> Any:
 
 
 def process(
-    store: Path | str | None, *arguments: str, given: bytes = b"", **environment: str
+    store: Path | str | None,
+    *arguments: str,
+    given: bytes = b"",
+    environment: Mapping[str, str] | None = None,
 ) -> subprocess.CompletedProcess[bytes]:
     """Runs the command line as a process; its output is bytes."""
     where = [] if store is None else ["--store", str(store)]
@@ -46,7 +49,7 @@ def process(
         [*PROGRAM, *where, *arguments],
         input=given,
         capture_output=True,
-        env={**os.environ, **environment},
+        env={**os.environ, **(environment or {})},
         timeout=60,
         check=False,
     )

@@ -101,9 +101,8 @@ def test_completion_prints_a_script_for_the_shell(shell: str) -> None:
 
 def test_the_shell_completes_commands_and_options() -> None:
     def complete(words: str, number: int) -> list[str]:
-        done = process(
-            None, _ETSLEDGER_COMPLETE="bash_complete", COMP_WORDS=words, COMP_CWORD=str(number)
-        )
+        asked = {"COMP_WORDS": words, "COMP_CWORD": str(number)}
+        done = process(None, environment={"_ETSLEDGER_COMPLETE": "bash_complete", **asked})
         return [line.partition(",")[2] for line in done.stdout.decode().splitlines()]
 
     assert complete("etsledger ba", 1) == ["balances"]
