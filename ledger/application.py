@@ -310,11 +310,12 @@ def _jobs(commands: Iterable[Sendable | Line], chunk: int, keep_going: bool) -> 
         try:
             job.waiting.append(prepare(given))
             job.lines.append(number)
+            if len(job.waiting) < chunk:
+                continue
         except InvalidCommand as refusal:
             job.bad = Outcome(_id_of(given), "refused", (), refusal, number)
-        if job.bad is not None or len(job.waiting) >= chunk:
-            yield job
-            job = _FileJob(keep_going)
+        yield job
+        job = _FileJob(keep_going)
     if job.waiting:
         yield job
 

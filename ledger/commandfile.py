@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping
 from datetime import date, datetime
 from decimal import Decimal
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 import msgspec
 
@@ -16,7 +16,7 @@ from etsledger.domain.times import iso, parse_instant
 MAX_LINE: Final = 64 * 1024 * 1024
 
 
-class Prepared(NamedTuple):
+class Prepared(msgspec.Struct, frozen=True, gc=False):
     """A checked command: its kept canonical bytes, its time, and a batch's commands."""
 
     command: Command

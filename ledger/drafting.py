@@ -88,10 +88,8 @@ class Draft:
         if command_id in self._accepted or command_id in self._known:
             return Outcome(command_id, "duplicate", self._first_positions(prepared))
         if prepared.children:
-            positions = self._decide_batch(prepared)
-        else:
-            positions = self._decide_events(prepared, None)
-        return Outcome(command_id, "accepted", positions)
+            return Outcome(command_id, "accepted", self._decide_batch(prepared))
+        return Outcome(command_id, "accepted", self._decide_events(prepared, None))
 
     def _decide_batch(self, batch: Prepared) -> tuple[int, ...]:
         start, first = self._here(), self._scribe.state.position + 1
@@ -126,12 +124,12 @@ class Draft:
 
     def _desk_of(self, registry_id: str, effective_at: datetime) -> Desk:
         desk, state = self._desk, self._scribe.state
-        registry = registry_of(state, registry_id)
-        if desk is None or desk.registry is not registry:
-            desk = self._desk = Desk(state, self._past, registry_id, registry, effective_at)
-        else:
+        if desk is not None and state.registries.get(registry_id) is desk.registry:
             desk.turn_to(effective_at)
-        return desk
+            return desk
+        registry = registry_of(state, registry_id)
+        self._desk = Desk(state, self._past, registry_id, registry, effective_at)
+        return self._desk
 
     def _append(
         self,

@@ -62,9 +62,12 @@ def merge_index(store: Store, upto: int, progress: Callable[[int], None] | None 
 
 
 def merge_index_while_writing(store: Store, upto: int) -> int:
-    """Brings the index up to ``upto`` for a caller that holds the writer lock itself."""
+    """Brings the index near ``upto`` for a caller that holds the writer lock itself.
+
+    Closer than a reader would: every back-dated fact of a write reads the rest row by row.
+    """
     _, done = store.standing(INDEX)
-    while upto - done > LAG:
+    while upto - done > LAG // 10:
         done = _merge(store, done, min(upto, done + _MERGE))
     return min(done, upto)
 
