@@ -108,7 +108,11 @@ def checked(raw: object) -> RulebookData:
         return RulebookData.model_validate(raw)
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
-        path = ".".join(str(part) for part in first["loc"]) or "rulebook"
+        path = ".".join(str(part) for part in first["loc"])
+        reason = first["msg"].removeprefix("Value error, ")
+        if not path and first["type"] == "value_error":  # checked across tables: names its path
+            path, _, reason = reason.partition(": ")
         raise InvalidCommand(
-            f"the rulebook is not valid at {path}: {first['msg']}", field=f"rulebook.{path}"
+            f"the rulebook is not valid at {path or 'its top'}: {reason}",
+            field=f"rulebook.{path}".rstrip("."),
         ) from None

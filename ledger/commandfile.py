@@ -1,6 +1,7 @@
 """Commands as JSON: from a line of a command file to a checked command and its kept bytes."""
 
 import json
+import re
 from collections.abc import Mapping
 from datetime import date, datetime
 from decimal import Decimal
@@ -43,6 +44,8 @@ _careful: Final = json.JSONDecoder(
     object_pairs_hook=_object, parse_float=Decimal, parse_constant=_constant
 )
 _encoder: Final = msgspec.json.Encoder(order="sorted")
+_NUL: Final = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")
+_UNFIT: Final = (UnicodeEncodeError, msgspec.MsgspecError, TypeError, RecursionError)
 _fast: Final[msgspec.json.Decoder[Command]] = msgspec.json.Decoder(ANY_COMMAND)
 
 
@@ -106,17 +109,24 @@ def _prepare_raw(raw: Any) -> Prepared:
         raise invalid(error, raw) from None
     except (TypeError, RecursionError) as error:
         raise InvalidCommand(f"the command cannot be read: {error}", field="") from None
-    if not command.id.isprintable():
-        raise InvalidCommand("id: control characters are not allowed", field="id")
     if isinstance(command, Batch):
+        _check_id(command)
         return _prepare_batch(command, raw)
     prepared = _prepared(command)
     if b"\\u0000" in prepared.content:
-        raise InvalidCommand("a text holds a NUL character", field="")
+        for field, value in raw.items():
+            if _NUL.search(_encoder.encode(value)):
+                raise InvalidCommand(f"{field}: the text holds a NUL character", field=field)
     return prepared
 
 
+def _check_id(command: Command) -> None:
+    if not command.id.isprintable():
+        raise InvalidCommand("id: control characters are not allowed", field="id")
+
+
 def _prepared(command: Command) -> Prepared:
+    _check_id(command)
     at, text = None, command.effective_at
     if text is not None:
         try:
@@ -128,8 +138,8 @@ def _prepared(command: Command) -> Prepared:
             command = msgspec.structs.replace(command, effective_at=iso(at))
     try:
         return Prepared(command, _encoder.encode(command), at)
-    except (UnicodeEncodeError, msgspec.MsgspecError, TypeError, RecursionError) as error:
-        raise InvalidCommand(f"the command cannot be kept as JSON: {error}", field="") from None
+    except _UNFIT as error:
+        raise _unfit(command, error) from None
 
 
 def _prepare_batch(batch: Batch, raw: dict[str, Any]) -> Prepared:
@@ -166,8 +176,23 @@ def batch_content(batch_id: str, contents: list[bytes]) -> bytes:
 def _to_json(given: Command | Mapping[str, Any]) -> bytes:
     try:
         return msgspec.json.encode(given, enc_hook=_plain)
-    except (UnicodeEncodeError, msgspec.MsgspecError, TypeError, RecursionError) as error:
-        raise InvalidCommand(f"the command cannot be kept as JSON: {error}", field="") from None
+    except _UNFIT as error:
+        raise _unfit(given, error) from None
+
+
+def _unfit(given: Command | Mapping[str, Any], error: Exception) -> InvalidCommand:
+    """The refusal of a command that is no JSON (half a surrogate pair, an endless nesting)."""
+    if isinstance(given, Command):
+        fields = msgspec.structs.fields(type(given))
+        values = {field.encode_name: getattr(given, field.name) for field in fields}
+    else:
+        values = dict(given)
+    for field, value in values.items():
+        try:
+            msgspec.json.encode(value, enc_hook=_plain)
+        except _UNFIT as fault:
+            return InvalidCommand(f"{field}: cannot be kept as JSON: {fault}", field=field)
+    return InvalidCommand(f"the command cannot be kept as JSON: {error}", field="")
 
 
 def _plain(value: Any) -> Any:
