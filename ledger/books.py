@@ -7,7 +7,7 @@ finds the implementation by name when the first question is asked.
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 from pkgutil import resolve_name
-from typing import Any, Protocol, TypedDict
+from typing import Any, NotRequired, Protocol, TypedDict
 
 from etsledger.ledger.store import Store
 
@@ -66,7 +66,7 @@ class SupplyRow(TypedDict):
     balanced: bool
 
 
-class EventRow(TypedDict, total=False):
+class EventRow(TypedDict):
     """One event as ``events`` shows it; the last two stand in the back-dated list only."""
 
     position: int
@@ -82,8 +82,8 @@ class EventRow(TypedDict, total=False):
     rulebook: dict[str, str]
     data: dict[str, Any]
     hash: str
-    lag_seconds: int
-    would_have_refused: list[int]
+    lag_seconds: NotRequired[int]
+    would_have_refused: NotRequired[list[int]]
 
 
 class Books(Protocol):

@@ -58,8 +58,9 @@ MEANINGS: Final[dict[tuple[str, str], _Meaning]] = {
 }
 """(main type, supplementary type) to what becomes of the row."""
 
-_ALLOWANCE: Final = re.compile(r"EUA_?(\d{4})")
-_WHOLE: Final = re.compile(r"\d{1,18}(\.0)?")
+_ALLOWANCE: Final = re.compile(r"EUA_?([0-9]{4})")
+_DIGITS: Final = re.compile(r"[0-9]{1,18}")
+_WHOLE: Final = re.compile(r"[0-9]{1,18}(\.0)?")
 _TRANSACTION: Final = re.compile(r"[A-Za-z0-9._:-]{1,64}")
 
 
@@ -295,7 +296,7 @@ def _instant(text: str, line: int) -> datetime:
 
 
 def _tonnes(text: str, line: int) -> int:
-    if not (text.isascii() and text.isdigit() and 0 < int(text) <= MAX_TONNES):
+    if not (_DIGITS.fullmatch(text) and 0 < int(text) <= MAX_TONNES):
         raise _bad(
             line, "amount",
             f"{text[:40]!r} is not a whole number of tonnes from 1 to {MAX_TONNES}",
@@ -306,7 +307,7 @@ def _tonnes(text: str, line: int) -> int:
 def _whole(fields: dict[str, str], column: str, line: int) -> int:
     """A number that the table may have stored as a float."""
     text = fields[column]
-    if not (text.isascii() and _WHOLE.fullmatch(text)):
+    if not _WHOLE.fullmatch(text):
         raise _bad(line, column, f"{text[:40]!r} is not a whole number")
     return int(text.removesuffix(".0"))
 
@@ -324,7 +325,7 @@ def _unit(fields: dict[str, str], line: int) -> str:
     if name == "AAU":
         return name
     vintage = _ALLOWANCE.fullmatch(name)
-    if vintage is None or not name.isascii():
+    if vintage is None:
         raise _bad(
             line, "unitType_id",
             f"{name[:40]!r} is not known; known are EUA2005, EUA_2008 …, CER, ERU and AAU",
