@@ -1,0 +1,235 @@
+"""InvalidCommand: the shape of a command, field by field, before anything else is asked."""
+
+from typing import Any
+
+import pytest
+
+from etsledger.domain.catalogue import MODELS
+from etsledger.domain.commands import MAX_TONNES
+from etsledger.domain.errors import InvalidCommand
+from etsledger.ledger import Ledger, Refusal
+from etsledger.ledger.commandfile import prepare
+from helpers import UNIT, DayBook, command
+
+GOOD: dict[str, dict[str, Any]] = {
+    "adopt_rulebook": {"rulebook": "open"},
+    "assert_balance": {"account": "crrc-1", "unit": UNIT, "quantity": 0},
+    "batch": {"commands": [{"command": "issue", "id": "b/1", "unit": UNIT, "quantity": 1}]},
+    "cancel": {"account": "crrc-1", "unit": UNIT, "quantity": 1},
+    "close_account": {"account": "crrc-1"},
+    "confirm_surrender": {"surrender": "16"},
+    "distribute": {"unit": UNIT, "quantity": 1, "from": "authority", "to": "hubei"},
+    "freeze": {"account": "crrc-1", "unit": UNIT, "quantity": 1, "direction": "out"},
+    "issue": {"unit": UNIT, "quantity": 1, "to": "crrc-1"},
+    "open_account": {"account": "new", "kind": "entity", "entity": "crrc", "province": "hubei"},
+    "open_registry": {"rulebook": "open"},
+    "opening_balance": {"account": "crrc-1", "unit": UNIT, "quantity": 1},
+    "pledge": {"account": "crrc-1", "unit": UNIT, "quantity": 1, "pledgee": "bank"},
+    "register_entity": {"entity": "new", "name": "New", "sector": "power", "first_year": 2019},
+    "reject_surrender": {"surrender": "16"},
+    "release_pledge": {"pledge": "8"},
+    "reserve": {"unit": UNIT, "quantity": 1},
+    "reverse": {"reverses": "14"},
+    "surrender": {"entity": "crrc", "year": 2023, "unit": UNIT, "quantity": 1, "from": "crrc-1"},
+    "transfer": {"unit": UNIT, "quantity": 1, "from": "crrc-1", "to": "desk-1", "kind": "free"},
+    "unfreeze": {"freeze": "6"},
+}
+OPTIONAL = {
+    ("freeze", "unit"), ("freeze", "quantity"), ("freeze", "direction"), ("issue", "to"),
+    ("open_account", "entity"), ("open_account", "province"), ("register_entity", "first_year"),
+    ("surrender", "from"),
+}  # fmt: skip
+FIELDS = [(name, field) for name, fields in GOOD.items() for field in fields]
+
+BAD_NEW_ID = ["", "a b", "a/b", "ä", "a" * 65, "a\n", "*", 7, None, ["a"]]
+BAD_ID = ["", "a" * 65, 7, ["a"]]
+"""Of an id that names what should be there; other signs are refused on looking it up."""
+BAD_COMMAND_ID = ["", "x" * 201, 7, None]
+BAD_TONNES = [0, -1, 1.0, 1.5, "1", True, None, MAX_TONNES + 1, 10**40, float("inf")]
+BAD_VALUES: dict[str, list[Any]] = {
+    "account": BAD_ID,
+    "entity": BAD_ID,
+    "from": BAD_ID,
+    "to": BAD_ID,
+    "province": BAD_ID,
+    "unit": ["", "x" * 65, 7],
+    "quantity": BAD_TONNES[:6],
+    "year": [1989, 2200, "2023", 2023.0, True, None],
+    "first_year": [1989, 2200, "2019"],
+    "kind": ["", "gift", 7, None],
+    "sector": ["", "coal", 7, None],
+    "direction": ["in", "", 7],
+    "name": ["", "x" * 4001, "a\x00b", "\ud800", 7, None],
+    "pledgee": ["", "a\x00b", 7, None],
+    "rulebook": [7, None, ["open"]],
+    "commands": [[], {}, "issue", None, ["issue"], [{}], [7]],
+    **dict.fromkeys(("surrender", "pledge", "freeze", "reverses"), BAD_COMMAND_ID),
+}
+NEW = {("open_account", "account"), ("register_entity", "entity")}
+BAD_COMMON: dict[str, list[Any]] = {
+    "id": [*BAD_COMMAND_ID, "a\n", "a\x00", "a\x85", "a\u2028"],
+    "registry": BAD_ID,
+    "effective_at": ["", "yesterday", "2024-13-01", "2024-02-30", "2024-1-1", "1899-12-31",
+                     "2200-01-01", "2024-01-01T25:00", "2024-01-01T00:00+24:00", 1704067200, True],
+    "actor": ["", 7],
+    "approved_by": ["", 7],
+    "reference": ["", ["doc"]],
+    "reason": ["", {"why": 1}],
+}  # fmt: skip
+
+
+def invalid(given: Any) -> InvalidCommand:
+    with pytest.raises(InvalidCommand) as caught:
+        prepare(given)
+    assert caught.value.code == "InvalidCommand"
+    return caught.value
+
+
+def test_the_tables_here_cover_every_command_and_field() -> None:
+    assert set(GOOD) == set(MODELS)
+    assert {field for _, field in FIELDS} == set(BAD_VALUES)
+
+
+@pytest.mark.parametrize("name", GOOD)
+def test_the_good_shape_is_accepted(name: str) -> None:
+    assert prepare(command(name, "c1", **GOOD[name])).command.id == "c1"
+
+
+@pytest.mark.parametrize(("name", "field"), FIELDS)
+def test_a_missing_field_is_named_unless_it_is_optional(name: str, field: str) -> None:
+    given = {key: value for key, value in GOOD[name].items() if key != field}
+    if (name, field) == ("freeze", "unit"):
+        del given["quantity"]
+    if (name, field) in OPTIONAL:
+        assert prepare(command(name, "c1", **given)).command.id == "c1"
+    else:
+        refusal = invalid(command(name, "c1", **given))
+        assert field in refusal.numbers["field"]
+        assert field in refusal.message
+
+
+@pytest.mark.parametrize(("name", "field"), FIELDS)
+def test_a_bad_value_is_refused_and_its_field_named(name: str, field: str) -> None:
+    for value in BAD_NEW_ID if (name, field) in NEW else BAD_VALUES[field]:
+        if value is None and (name, field) in OPTIONAL:
+            continue
+        if (name, field, value) == ("assert_balance", "quantity", 0):
+            continue  # the one quantity that may be zero
+        refusal = invalid({**command(name, "c1", **GOOD[name]), field: value})
+        assert field in refusal.numbers["field"], (value, refusal.message)
+
+
+@pytest.mark.parametrize("value", [bad for bad in BAD_NEW_ID if bad is not None], ids=repr)
+def test_a_registry_has_an_id_of_plain_signs(ledger: Ledger, value: Any) -> None:
+    book = DayBook(ledger)
+    for name, fields in [("open_registry", {"rulebook": "open"}), ("issue", GOOD["issue"])]:
+        refusal = book.refused("InvalidCommand", name, registry=value, **fields)
+        assert refusal.numbers["field"] == "registry"
+
+
+@pytest.mark.parametrize("field", BAD_COMMON)
+def test_a_bad_common_field_is_refused_and_named(field: str) -> None:
+    for value in BAD_COMMON[field]:
+        refusal = invalid({**command("issue", "c1", **GOOD["issue"]), field: value})
+        assert refusal.numbers["field"] == field, (value, refusal.message)
+
+
+@pytest.mark.parametrize("name", GOOD)
+def test_an_unknown_field_is_refused(name: str) -> None:
+    refusal = invalid(command(name, "c1", **GOOD[name], colour="green"))
+    assert refusal.numbers["field"] == "colour"
+
+
+@pytest.mark.parametrize("value", BAD_TONNES, ids=repr)
+def test_a_quantity_is_a_whole_number_of_tonnes_from_one_to_the_exact_limit(value: Any) -> None:
+    refusal = invalid({**command("issue", "c1", unit=UNIT), "quantity": value})
+    assert "quantity" in refusal.message
+
+
+def test_the_greatest_quantity_is_the_greatest_that_json_keeps_exactly() -> None:
+    assert MAX_TONNES == 2**53 - 1
+    prepare(command("issue", "c1", unit=UNIT, quantity=MAX_TONNES))
+    invalid(command("issue", "c1", unit=UNIT, quantity=MAX_TONNES + 1))
+
+
+@pytest.mark.parametrize(
+    ("given", "names"),
+    [
+        (["issue"], "JSON object"),
+        ("issue", "JSON"),
+        ({}, "command"),
+        ({"id": "1"}, "command"),
+        ({"command": "grant", "id": "1"}, "grant"),
+        ({"command": 7, "id": "1"}, "7"),
+        ({"command": ["issue"], "id": "1"}, "issue"),
+        ({"command": "issue", "unit": UNIT, "quantity": 1}, "id"),
+        (b'{"command": "issue"', "not JSON"),
+        (b"\xff", "UTF-8"),
+        (b"null", "JSON object"),
+        (b'{"command": "issue", "id": "1", "id": "2"}', "twice"),
+        (b'{"command":"issue","id":"1","unit":"X","quantity":NaN}', "NaN"),
+        (b"[" * 100_000, "nested"),
+        (b'{"command":"issue","id":"1","unit":"X","quantity":' + b"9" * 5000 + b"}", ""),
+        (b'{"command":"issue","id":"1","unit":"X","quantity":1.0}', "quantity"),
+        (b'{"command":"issue","id":"1","unit":"X","quantity":1e2}', "quantity"),
+    ],
+    ids=lambda value: repr(value)[:40],
+)
+def test_garbage_is_refused_with_its_reason(given: Any, names: str) -> None:
+    refusal = invalid(given)
+    assert names in refusal.message
+    assert "field" in refusal.numbers
+
+
+def test_a_quantity_is_frozen_of_a_named_unit() -> None:
+    assert "unit" in invalid(command("freeze", "1", account="a", quantity=5)).message
+
+
+def test_a_freeze_in_both_directions_stops_accounts_and_units_not_quantities() -> None:
+    given = command("freeze", "1", account="a", unit=UNIT, direction="both")
+    assert prepare(given).command.id == "1"
+    assert "both" in invalid({**given, "quantity": 5}).message
+
+
+def test_a_batch_names_the_place_of_a_bad_command() -> None:
+    good = {"command": "issue", "id": "b/1", "unit": UNIT, "quantity": 1}
+    for bad, field in [
+        ({**good, "id": "b/2", "quantity": 0}, "commands.1.quantity"),
+        ({**good, "id": "b/2", "colour": 1}, "commands.1.colour"),
+        ({**good}, "commands.1.id"),  # the id of its sister
+        ({**good, "id": "b"}, "commands.1.id"),  # the id of its batch
+        ({"command": "batch", "id": "b/2", "commands": [good]}, "commands.1"),
+    ]:
+        refusal = invalid(command("batch", "b", commands=[good, bad]))
+        assert refusal.numbers["field"] == field
+
+
+@pytest.mark.parametrize("odd", ["a\n", "a\x85", "a\u2028", "ä", "\\u0000", '"', "*"])
+def test_what_can_be_no_id_is_never_merely_unknown(book: DayBook, odd: str) -> None:
+    book.refused("InvalidCommand", "issue", unit=UNIT, quantity=1, to=odd)
+    book.refused("InvalidCommand", "surrender", entity=odd, unit=UNIT, quantity=1, year=2023)
+    book.refused("UnknownReference", "reverse", reverses=odd)
+
+
+@pytest.mark.parametrize("text", ["a\nb", "\\u0000", "碳排放配额", '"quoted"', "\U0001f3ed", " "])
+def test_texts_are_kept_as_they_were_written(book: DayBook, text: str) -> None:
+    book.issue(1, reason=text, reference=text)
+    (event,) = book.ledger.events(types=["UnitsIssued"])
+    assert (event["reason"], event["reference"]) == (text, text)
+
+
+def test_the_shape_is_refused_before_anything_is_kept(ledger: Ledger) -> None:
+    with pytest.raises(Refusal):
+        ledger.execute({"command": "issue", "id": "1", "unit": UNIT, "quantity": 0})
+    assert ledger.head().position == 0
+    assert ledger.refusals() == []  # commands whose shape is wrong are not even kept as attempts
+
+
+def test_a_refused_attempt_is_kept_as_evidence_beside_the_log(book: DayBook) -> None:
+    book.refused("UnknownAccount", "close_account", account="nobody", id="7")
+    (kept,) = book.ledger.refusals()
+    assert (kept["command_id"], kept["code"]) == ("7", "UnknownAccount")
+    assert kept["command"]["account"] == "nobody"
+    assert kept["refusal"]["account"] == "nobody"
+    assert book.ledger.refusals("AccountFrozen") == []
+    assert book.ledger.verify().ok
