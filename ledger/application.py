@@ -35,6 +35,8 @@ from etsledger.ledger.writer import Job, Writer
 LOCK_TIMEOUT: Final = 10.0
 CHUNK: Final = 1_000
 """Commands of a file that share one commit; each is still accepted or refused by itself."""
+TURN: Final = 8
+"""Stretches of ``CHUNK`` commands that one turn writes before others may."""
 MAX_ATOMIC: Final = 100_000
 """The most commands that can be one all-or-nothing write."""
 
@@ -114,7 +116,7 @@ class Ledger:
 
     def apply(
         self,
-        commands: Iterable[Sendable | Line],
+        commands: Iterable[Sendable | Line | None],
         *,
         keep_going: bool = False,
         atomic: bool = False,
@@ -125,30 +127,34 @@ class Ledger:
 
         It stops at the first refusal unless ``keep_going``; ``atomic`` makes all of them one
         write (at most ``MAX_ATOMIC``); ``dry_run`` writes nothing and says what would happen.
-        Commands that follow each other share a commit, ``chunk`` at a time.
+        Commands that follow each other share a commit, ``chunk`` at a time; a None among
+        them has what came before it written now (where the next may be long in coming).
         """
         if atomic or dry_run:
             yield from self._apply_whole(commands, keep_going, atomic, dry_run)
             return
-        jobs = _jobs(commands, chunk, keep_going)
-        while done := self._writer.submit_stream(jobs):
-            for job in done:
+        for jobs in _turns(commands, chunk, keep_going):
+            self._writer.submit_stream(jobs)
+            for job in jobs:
                 if job.error is not None:
                     raise job.error
-                yield from _with_lines(job.lines, job.outcomes)
-                refused = _refused(job.outcomes)
-                if job.bad is not None and (keep_going or not refused):
-                    yield job.bad
-                if not keep_going and (refused or job.bad is not None):
+                yield from job.answers()
+                if job.stopped:
                     return
 
     def _apply_whole(
-        self, commands: Iterable[Sendable | Line], keep_going: bool, atomic: bool, dry_run: bool
+        self,
+        commands: Iterable[Sendable | Line | None],
+        keep_going: bool,
+        atomic: bool,
+        dry_run: bool,
     ) -> Iterator[Outcome]:
         numbers: list[int] = []
         prepared: list[Prepared] = []
         bad: list[Outcome] = []
         for number, given in _numbered(commands):
+            if given is None:
+                continue
             try:
                 prepared.append(prepare(given))
                 numbers.append(number)
@@ -295,34 +301,75 @@ class Ledger:
 
 
 class _FileJob(Job):
-    """A stretch of a command file, and the line that ended it because it cannot be read."""
+    """A stretch of a command file; its lines are read when its turn comes."""
 
-    def __init__(self, keep_going: bool) -> None:
-        self.waiting: list[Prepared] = []
-        super().__init__(self.waiting, atomic=False, keep_going=keep_going)
-        self.lines: list[int] = []
-        self.bad: Outcome | None = None
+    def __init__(self, given: list[tuple[int, Sendable]], keep_going: bool) -> None:
+        super().__init__((), atomic=False, keep_going=keep_going)
+        self._given = given
+        self._places: list[int] = []
+        self._bad: list[tuple[int, Outcome]] = []
+
+    def make_ready(self) -> None:
+        """Reads and checks the lines; the first bad one is the last unless going on."""
+        ready: list[Prepared] = []
+        for place, (number, given) in enumerate(self._given):
+            try:
+                ready.append(prepare(given))
+                self._places.append(place)
+            except InvalidCommand as refusal:
+                outcome = Outcome(_id_of(given), "refused", (), refusal, number)
+                self._bad.append((place, outcome))
+                if not self.keep_going:
+                    break
+        self.commands = ready
+
+    @property
+    def stopped(self) -> bool:
+        """Whether nothing after this stretch is to be done."""
+        return not self.keep_going and (bool(self._bad) or _refused(self.outcomes))
+
+    def answers(self) -> list[Outcome]:
+        """The outcomes with their lines, in the order of the file."""
+        answers = list(zip(self._places, self.outcomes, strict=False))
+        for place, outcome in answers:
+            outcome.line = self._given[place][0]
+        if self._bad and (self.keep_going or not _refused(self.outcomes)):
+            answers = sorted([*answers, *self._bad], key=lambda one: one[0])
+        return [outcome for _, outcome in answers]
 
 
-def _jobs(commands: Iterable[Sendable | Line], chunk: int, keep_going: bool) -> Iterator[_FileJob]:
-    job = _FileJob(keep_going)
+def _turns(
+    commands: Iterable[Sendable | Line | None], chunk: int, keep_going: bool
+) -> Iterator[list[_FileJob]]:
+    """The stretches that one turn writes, before others may; a None ends a turn early."""
+    turn: list[_FileJob] = []
+    stretch: list[tuple[int, Sendable]] = []
     for number, given in _numbered(commands):
-        try:
-            job.waiting.append(prepare(given))
-            job.lines.append(number)
-            if len(job.waiting) < chunk:
-                continue
-        except InvalidCommand as refusal:
-            job.bad = Outcome(_id_of(given), "refused", (), refusal, number)
-        yield job
-        job = _FileJob(keep_going)
-    if job.waiting:
-        yield job
+        if given is not None:
+            stretch.append((number, given))
+        if stretch and (given is None or len(stretch) >= chunk):
+            turn.append(_FileJob(stretch, keep_going))
+            stretch = []
+        if turn and (given is None or len(turn) >= TURN):
+            yield turn
+            turn = []
+    if stretch:
+        turn.append(_FileJob(stretch, keep_going))
+    if turn:
+        yield turn
 
 
-def _numbered(commands: Iterable[Sendable | Line]) -> Iterator[tuple[int, Sendable]]:
-    for number, given in enumerate(commands, 1):
-        yield (given.number, given.command) if isinstance(given, Line) else (number, given)
+def _numbered(
+    commands: Iterable[Sendable | Line | None],
+) -> Iterator[tuple[int, Sendable | None]]:
+    number = 0
+    for given in commands:
+        if isinstance(given, Line):
+            number = given.number
+            yield number, given.command
+        else:
+            number += given is not None
+            yield number, given
 
 
 def _with_lines(numbers: Iterable[int], outcomes: list[Outcome]) -> list[Outcome]:

@@ -171,13 +171,17 @@ class PostgresStore(Store):
             query, parameters = query + " AND topic = ANY(%s)", [*parameters, list(types)]
         if until is not None:
             query, parameters = query + " AND notification_id <= %s", [*parameters, until]
+        yield from map(Row._make, self.scan(query + " ORDER BY notification_id", parameters))
+
+    def scan(self, query: str, parameters: Sequence[Any] = ()) -> Iterator[tuple[Any, ...]]:
+        """By a server-side cursor."""
         connection = self.engine.raw_connection()
         try:
             driver: Any = connection.driver_connection
-            with driver.cursor(name="etsledger_rows", row_factory=tuple_row) as cursor:
-                cursor.execute(query + " ORDER BY notification_id", parameters)
+            with driver.cursor(name="etsledger_scan", row_factory=tuple_row) as cursor:
+                cursor.execute(query, parameters)
                 while fetched := cursor.fetchmany(FETCH):
-                    yield from map(Row._make, fetched)
+                    yield from fetched
         finally:
             connection.close()
 

@@ -7,8 +7,8 @@ decided) and ``prev``, the H of the position before (64 zeros at position 1). A 
 needs a JSON canonicaliser and SHA-256 to recompute the chain in any language.
 """
 
-import hashlib
 from datetime import datetime
+from hashlib import sha256
 from typing import Any, Final, Generic, NamedTuple, TypeVar
 
 import msgspec
@@ -120,15 +120,9 @@ _decoders: Final[dict[str, msgspec.json.Decoder[Record[Any]]]] = {
 def seal(record: Record[Any]) -> Entry:
     """Encodes and hashes a record."""
     body = _encode(record)
-    digest = hashlib.sha256(body).hexdigest()
-    return Entry(
-        record.registry,
-        record.sequence,
-        record.type,
-        b"".join((_PREFIX, digest.encode(), _MIDDLE, body, b"}")),
-        record,
-        digest,
-    )
+    digest = sha256(body).hexdigest()
+    state = b'{"hash":"%b","record":%b}' % (digest.encode(), body)
+    return Entry(record.registry, record.sequence, record.type, state, record, digest)
 
 
 def split(state: bytes) -> tuple[str, bytes]:

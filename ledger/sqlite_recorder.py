@@ -40,17 +40,19 @@ GUARDS: Final = {
         "CREATE TRIGGER IF NOT EXISTS etsledger_no_delete BEFORE DELETE ON stored_events "
         f"BEGIN SELECT RAISE(ABORT, '{_GUARD}'); END"
     ),
-    # Also stops INSERT OR REPLACE, which fires no delete trigger.
+    # The second condition stops INSERT OR REPLACE, which fires no delete trigger.
     "etsledger_no_gap": (
         "CREATE TRIGGER IF NOT EXISTS etsledger_no_gap BEFORE INSERT ON stored_events "
         "WHEN NEW.rowid IS NOT (SELECT COALESCE(MAX(rowid), 0) + 1 FROM stored_events) "
+        "OR EXISTS (SELECT 1 FROM stored_events WHERE originator_id = NEW.originator_id "
+        "AND originator_version = NEW.originator_version) "
         "BEGIN SELECT RAISE(ABORT, 'the next position of the log is taken or skipped'); END"
     ),
 }
 """Name to statement of the triggers that keep the log append-only; verify looks for them."""
 
 _EVENTS: Final = "stored_events (rowid, originator_id, originator_version, topic, state)"
-_BLOCK: Final = 500
+_BLOCK: Final = 1_000
 """Rows of one INSERT in a large write: a third faster than a statement for each."""
 
 

@@ -11,6 +11,7 @@ from typing import Any, Final
 from sqlalchemy import create_engine, event, text
 from sqlalchemy.pool import QueuePool
 
+from etsledger.ledger import forks
 from etsledger.ledger.clock import Clock
 from etsledger.ledger.errors import (
     StoreAbsent,
@@ -38,6 +39,8 @@ _FIND: Final = (
     "WHERE id IN (SELECT value FROM json_each(?))"
 )
 _MAGIC: Final = b"SQLite format 3\x00"
+_stranded: Final[set[Path]] = set()
+"""Stores whose connections were in use when this process was forked."""
 
 
 class SqliteStore(Store):
@@ -59,8 +62,9 @@ class SqliteStore(Store):
         self.read_only = read_only or not _writable(path)
         self._immutable = False
         self._lock = WriterLock(path.with_name(path.name + ".lock"), timeout)
-        self._pid = os.getpid()
+        self._paused = False
         self._connect()
+        forks.watch(self)
         try:
             self._check_content(create and not self.read_only, clock)
         except BaseException:
@@ -95,8 +99,7 @@ class SqliteStore(Store):
             raise StoreForeign(f"{path} is not a ledger: it is no SQLite database")
 
     def _connect(self) -> None:
-        path = str(self.path)
-        self.log = RegistryLog(SqliteFactory(path, max(1, round(self._timeout))))
+        self._connect_log()
         self.engine = create_engine(
             "sqlite://", creator=self._connection, poolclass=QueuePool, pool_size=4
         )
@@ -104,8 +107,11 @@ class SqliteStore(Store):
         # The reading connections also merge derived tables, which need no fsync of their own.
         @event.listens_for(self.engine, "connect")
         def _settings(connection: Any, _: Any) -> None:  # pyright: ignore[reportUnusedFunction]
-            for pragma in ("synchronous=NORMAL", "cache_size=-65536", "temp_store=MEMORY"):
+            for pragma in ("synchronous=NORMAL", "cache_size=-8192", "temp_store=MEMORY"):
                 connection.execute(f"PRAGMA {pragma}")
+
+    def _connect_log(self) -> None:
+        self.log = RegistryLog(SqliteFactory(str(self.path), max(1, round(self._timeout))))
 
     def _connection(self) -> sqlite3.Connection:
         path = str(self.path)
@@ -168,11 +174,29 @@ class SqliteStore(Store):
             except Exception as error:
                 raise StoreError(f"{self.path} cannot be made: {error}") from error
 
-    def _after_fork(self) -> None:
-        if self._pid != os.getpid():
-            self._pid = os.getpid()
-            self.engine.dispose(close=False)
-            self._connect()
+    def before_fork(self) -> None:
+        """Ends the write in progress and closes the connections that are not in use."""
+        self._paused = self._lock.pause()
+        if self._paused:
+            self.log.close()
+        self.engine.dispose()
+
+    def after_fork_in_parent(self) -> None:
+        """Connects anew."""
+        if self._paused:
+            self._connect_log()
+            self._lock.resume()
+
+    def after_fork_in_child(self) -> None:
+        """Connects anew, unless a connection was in use: SQLite cannot tell whose it is."""
+        if not self._paused or self._in_use():
+            _stranded.add(self.path.resolve())
+        self._lock.forget()
+        self._connect()
+
+    def _in_use(self) -> bool:
+        pool = self.engine.pool
+        return isinstance(pool, QueuePool) and pool.checkedout() > 0
 
     @contextmanager
     def writing(self) -> Generator[None]:
@@ -181,31 +205,37 @@ class SqliteStore(Store):
             raise StoreReadOnly(
                 f"{self.path} is read-only: it answers questions but takes no writes"
             )
-        self._after_fork()
+        if _stranded and self.path.resolve() in _stranded:
+            raise StoreError(
+                f"this process was forked while its parent was reading or writing {self.path}; "
+                "it can ask, but not write: fork first, or start a new program"
+            )
         with self._lock.held(), self._recorder.writing():
             yield
 
     def try_writing(self) -> AbstractContextManager[bool]:
         """Whether the OS lock was free."""
-        self._after_fork()
         return _no() if self.read_only else self._lock.try_held()
 
     def rows(
         self, after: int = 0, until: int | None = None, types: Sequence[str] = ()
     ) -> Iterator[Row]:
         """In bulk, by rowid."""
-        self._after_fork()
         query, parameters = f"{_SELECT} WHERE rowid > ?", [after, *types]
         if types:
             query += f" AND topic IN ({','.join('?' * len(types))})"
         if until is not None:
             query, parameters = query + " AND rowid <= ?", [*parameters, until]
+        yield from map(Row._make, self.scan(query + " ORDER BY rowid", parameters))
+
+    def scan(self, query: str, parameters: Sequence[Any] = ()) -> Iterator[tuple[Any, ...]]:
+        """By fetchmany, on a connection of the pool."""
         connection = self.engine.raw_connection()
         try:
             cursor = connection.cursor()
-            cursor.execute(query + " ORDER BY rowid", parameters)
+            cursor.execute(query, parameters)
             while fetched := cursor.fetchmany(FETCH):
-                yield from map(Row._make, fetched)
+                yield from fetched
         except sqlite3.DatabaseError as error:
             raise StoreDamaged(f"{self.path} is damaged: {error}") from error
         finally:
@@ -236,7 +266,6 @@ class SqliteStore(Store):
 
     def head_position(self) -> int:
         """The greatest rowid."""
-        self._after_fork()
         with self.engine.connect() as connection:
             query = "SELECT COALESCE(MAX(rowid), 0) FROM stored_events"
             return connection.exec_driver_sql(query).scalar_one()
@@ -251,10 +280,9 @@ class SqliteStore(Store):
 
     def close(self) -> None:
         """Closes the connections and the lock file."""
-        if self._pid == os.getpid():
-            self.log.close()
-            self.engine.dispose()
-            self._lock.close()
+        self.log.close()
+        self.engine.dispose()
+        self._lock.close()
 
 
 @contextmanager

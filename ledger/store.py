@@ -53,6 +53,10 @@ class Store(ABC):
         """The rows at some positions, in order."""
 
     @abstractmethod
+    def scan(self, query: str) -> Iterator[tuple[Any, ...]]:
+        """The rows of a long question, in bulk and in little memory."""
+
+    @abstractmethod
     def tail(self, start: int) -> Sequence[Row]:
         """The rows from ``start`` on, read inside a write."""
 
@@ -74,7 +78,7 @@ class Store(ABC):
 
     def row(self, position: int) -> Row | None:
         """The row at a position."""
-        return next(iter(self.rows(position - 1, position)), None)
+        return next(iter(self.rows_at([position])), None)
 
     def meta(self) -> dict[str, str]:
         """What the store says of itself: format, store id, when it was made."""

@@ -13,7 +13,7 @@ from datetime import datetime
 from typing import Any, Final, NamedTuple
 
 import msgspec
-from sqlalchemy import select
+from sqlalchemy import Table, select
 
 from etsledger.domain.assertions import BalanceAsserted
 from etsledger.domain.catalogue import apply
@@ -361,16 +361,14 @@ def _short(rows: list[Any]) -> str:
     return repr([(row[3], row[4], row[7]) for row in rows[:4]])
 
 
-def _stream(store: Store, table: Any, upto: int | None) -> Iterator[Any]:
-    query = select(table)
+def _stream(store: Store, table: Table, upto: int | None) -> Iterator[tuple[Any, ...]]:
+    columns = ", ".join(column.name for column in table.columns)
+    query = f"SELECT {columns} FROM {table.name}"
     if upto is not None:
-        query = query.where(table.c.position <= upto)
+        query += f" WHERE position <= {upto}"
     if table is postings:
-        query = query.order_by(table.c.position, table.c.leg)
-    with store.engine.connect().execution_options(stream_results=True) as connection:
-        result = connection.execute(query)
-        while fetched := result.fetchmany(FETCH):
-            yield from fetched
+        query += " ORDER BY position, leg"
+    return store.scan(query)
 
 
 def _snapshots(store: Store) -> dict[int, Any]:

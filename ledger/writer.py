@@ -8,13 +8,13 @@ one commit (group commit).
 """
 
 import gc
+import os
 import sys
 import threading
-from collections.abc import Generator, Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
-from itertools import islice
-from typing import Final, TypeVar
+from typing import Final
 
 from eventsourcing.persistence import IntegrityError, PersistenceError
 from sqlalchemy.exc import SQLAlchemyError
@@ -25,6 +25,7 @@ from etsledger.ledger import journal
 from etsledger.ledger.clock import Clock, recording_time
 from etsledger.ledger.commandfile import Prepared, batch_content
 from etsledger.ledger.drafting import Draft, Known
+from etsledger.ledger.log import Written
 from etsledger.ledger.outcomes import Outcome
 from etsledger.ledger.past import StoredPast
 from etsledger.ledger.present import Present
@@ -32,8 +33,7 @@ from etsledger.ledger.record import Logged, hash_of, read
 from etsledger.ledger.store import Store, write_failed
 
 ATTEMPTS: Final = 5
-STREAM: Final = 8
-"""Jobs of a stream that one turn takes before others may write."""
+_FAILED: Final = (PersistenceError, SQLAlchemyError)
 
 
 class Job:
@@ -47,8 +47,13 @@ class Job:
         self.error: BaseException | None = None
         self.done = False
 
+    def make_ready(self) -> None:
+        """Called in the job's turn before its commands are decided."""
 
-J = TypeVar("J", bound=Job)
+    @property
+    def stopped(self) -> bool:
+        """Whether nothing after this job is to be done."""
+        return not self.keep_going and any(o.refusal is not None for o in self.outcomes)
 
 
 class _LookUpFirst(Exception):
@@ -61,12 +66,22 @@ class Writer:
     def __init__(self, store: Store, clock: Clock) -> None:
         self._store = store
         self._clock = clock
+        self._present = Present(store)
+        self._past = StoredPast(store, self.recorded)
+        self._begin_process()
+
+    def _begin_process(self) -> None:
+        self._pid = os.getpid()
         self._queue: list[Job] = []
         self._queue_lock = threading.Lock()
         self._turn = threading.Lock()
-        self._present = Present(store)
-        self._past = StoredPast(store, self.recorded)
-        self._saver = ThreadPoolExecutor(1, "etsledger-save")
+        self._saver: ThreadPoolExecutor | None = None
+
+    def _check_process(self) -> None:
+        """After a fork: the locks, the queue and the thread are those of the parent."""
+        if self._pid != os.getpid():
+            self._begin_process()
+            self.drop_state()
 
     def drop_state(self) -> None:
         """Forgets the cached state; the next write reads it from the store again."""
@@ -77,6 +92,7 @@ class Writer:
 
     def submit(self, job: Job) -> list[Outcome]:
         """Writes a job, together with those of other threads that wait at the same time."""
+        self._check_process()
         with self._queue_lock:
             self._queue.append(job)
         with self._turn:
@@ -156,7 +172,7 @@ class Writer:
         except (IntegrityError, _LookUpFirst):
             self._undo(mark)
             raise
-        except PersistenceError as error:
+        except _FAILED as error:
             self.drop_state()
             if not (saving and draft is not None and self._arrived(draft)):
                 raise write_failed(error) from error
@@ -175,58 +191,61 @@ class Writer:
         )
 
     def _decide(self, draft: Draft, job: Job, known: Known) -> None:
-        with _collector_paused():
-            job.outcomes = draft.decide_all(
-                job.commands, known, atomic=job.atomic, keep_going=job.keep_going
-            )
+        job.outcomes = draft.decide_all(
+            job.commands, known, atomic=job.atomic, keep_going=job.keep_going
+        )
 
     # -- a stream of jobs ------------------------------------------------------------------
 
-    def submit_stream(self, jobs: Iterator[J]) -> list[J]:
-        """Writes the next few jobs of a stream, each with a commit of its own, in one turn.
+    def submit_stream(self, jobs: Sequence[Job]) -> None:
+        """Writes jobs in order, each with a commit of its own, in one turn.
 
-        While one is saved the next is read, checked and decided: saving leaves Python to
-        others. Gives the jobs that are durable; one that failed carries its error and is the
-        last. Stops after a refusal in a job that does not keep going.
+        While one is saved the next is decided: saving leaves Python to others. Afterwards
+        each job that was reached is done; one that failed carries its error, and those after
+        it are not reached. Stops after a refusal in a job that does not keep going.
         """
+        self._check_process()
         with self._turn:
-            taken: list[J] = []
             try:
-                self._stream(jobs, taken)
-            except (Exception, KeyboardInterrupt) as error:
+                self._stream(jobs)
+            except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 - given to the caller
                 self.drop_state()
-                first_open = next((i for i, job in enumerate(taken) if not job.done), 0)
-                del taken[first_open + 1 :]
-                failed = isinstance(error, PersistenceError)
-                if not taken:
-                    raise
-                taken[-1].error = write_failed(error) if failed else error
-            return taken
+                failed = next(job for job in jobs if not job.done)
+                failed.error = write_failed(error) if isinstance(error, _FAILED) else error
 
-    def _stream(self, jobs: Iterator[J], taken: list[J]) -> None:
-        with self._store.writing(), _quick_switches():
+    def _stream(self, jobs: Sequence[Job]) -> None:
+        reached: list[Job] = []
+        with self._store.writing(), _quick_switches(), _collector_paused():
             self._present.catch_up().mark()
             draft = self._draft(may_merge=True)
             saving: Future[None] | None = None
-            for job in islice(jobs, STREAM):
-                taken.append(job)
-                self._decide(draft, job, self._store.find_commands(_ids(job.commands)))
+            try:
+                for job in jobs:
+                    job.make_ready()
+                    draft.now = recording_time(self._clock(), draft.now)
+                    self._decide(draft, job, self._store.find_commands(_ids(job.commands)))
+                    if saving is not None:
+                        saving.result()
+                    if self._store.commits_at_once:
+                        _mark_done(reached)
+                    reached.append(job)
+                    written = draft.unsaved()
+                    saving = self._save(written) if written.entries else None
+                    if job.stopped:
+                        break
+            finally:
+                # The lock stays held until the last save has ended, however this block ends.
                 if saving is not None:
                     saving.result()
-                    if self._store.commits_at_once:
-                        _mark_done(taken[:-1])
-                written = draft.unsaved()
-                saving = self._saver.submit(self._store.log.record_write, written) if (
-                    written.entries
-                ) else None  # fmt: skip
-                if not job.keep_going and any(o.refusal for o in job.outcomes):
-                    break
-            if saving is not None:
-                saving.result()
             if draft.refused:
                 journal.keep(self._store, draft.now, draft.refused)
-        _mark_done(taken)
+        _mark_done(reached)
         self._settle(draft)
+
+    def _save(self, written: Written) -> "Future[None]":
+        if self._saver is None:
+            self._saver = ThreadPoolExecutor(1, "etsledger-save")
+        return self._saver.submit(self._store.log.record_write, written)
 
     def _settle(self, draft: Draft) -> None:
         scribe = self._present.scribe
@@ -260,6 +279,7 @@ class Writer:
         self, commands: Sequence[Prepared], *, atomic: bool, keep_going: bool
     ) -> list[Outcome]:
         """What would become of commands if they were written now; writes and locks nothing."""
+        self._check_process()
         with self._turn:
             try:
                 self._present.load().mark()
@@ -290,7 +310,7 @@ class Writer:
 
 @contextmanager
 def _collector_paused() -> Generator[None]:
-    """No garbage collection while a chunk is decided: it makes no cycles, only many tuples."""
+    """No garbage collection during a stream: it makes no cycles, only many tuples."""
     was_on = gc.isenabled()
     gc.disable()
     try:
