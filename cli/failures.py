@@ -54,7 +54,7 @@ def report(error: BaseException) -> int:
 
 
 def _usage(error: click.ClickException) -> int:
-    if isinstance(error, click.exceptions.NoArgsIsHelpError):
+    if "\n" in error.format_message():  # no command at all: click's message is the help text
         click.echo(error.format_message(), err=True)
         return error.exit_code
     complain(f"error: usage: {error.format_message()}")

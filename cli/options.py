@@ -2,14 +2,19 @@
 
 import os
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
+
+if TYPE_CHECKING:
+    _TextType = click.ParamType[str]
+else:
+    _TextType = click.ParamType  # generic in the newest click only
 
 F = TypeVar("F", bound=Callable[..., Any])
 
 
-class _Time(click.ParamType[str]):
+class _Time(_TextType):
     """An ISO 8601 time; ``position`` also lets @17 name the log up to position 17."""
 
     name = "time"
@@ -34,7 +39,7 @@ class _Time(click.ParamType[str]):
         return text
 
 
-class _Name(click.ParamType[str]):
+class _Name(_TextType):
     """An id or a unit: text in UTF-8, whatever the locale made of its bytes."""
 
     name = "name"
