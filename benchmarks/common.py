@@ -67,19 +67,22 @@ def alternate(rounds: int, *sides: Work) -> list[list[float]]:
 
 
 class Bar(NamedTuple):
-    """What a ratio must reach: ``at least`` a speed, or ``at most`` a time or a size."""
+    """Between what a ratio must lie, and what is aimed at."""
 
-    sense: str
-    value: float
+    low: float = 0
+    high: float = float("inf")
     aim: float | None = None
 
     def met(self, ratio: float) -> bool:
         """Whether the ratio reaches the bar (not the aim)."""
-        return ratio >= self.value if self.sense == "at least" else ratio <= self.value
+        return self.low <= ratio <= self.high
 
     def __str__(self) -> str:
-        aim = f" (aim {self.aim:g})" if self.aim is not None else ""
-        return f"{self.sense} {self.value:g}{aim}"
+        if not self.low:
+            return f"at most {self.high:g}"
+        if self.high < float("inf"):
+            return f"{self.low:g} to {self.high:g}"
+        return f"at least {self.low:g}" + (f" (aim {self.aim:g})" if self.aim is not None else "")
 
 
 class Line(NamedTuple):
@@ -105,14 +108,19 @@ class Line(NamedTuple):
         }
 
 
-def at_least(value: float, aim: float | None = None) -> Bar:
+def at_least(low: float, aim: float | None = None) -> Bar:
     """A bar for a ratio of speeds."""
-    return Bar("at least", value, aim)
+    return Bar(low=low, aim=aim)
 
 
-def at_most(value: float) -> Bar:
+def at_most(high: float) -> Bar:
     """A bar for a ratio of times or sizes."""
-    return Bar("at most", value)
+    return Bar(high=high)
+
+
+def within(low: float, high: float) -> Bar:
+    """A bar for a slope."""
+    return Bar(low, high)
 
 
 def speed(
