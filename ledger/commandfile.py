@@ -107,7 +107,7 @@ def _prepare_raw(raw: Any) -> Prepared:
         command: Command = msgspec.convert(raw, ANY_COMMAND)
     except msgspec.ValidationError as error:
         raise invalid(error, raw) from None
-    except (TypeError, RecursionError) as error:
+    except (TypeError, RecursionError, UnicodeEncodeError) as error:
         raise InvalidCommand(f"the command cannot be read: {error}", field="") from None
     if isinstance(command, Batch):
         _check_id(command)
