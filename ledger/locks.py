@@ -16,6 +16,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from etsledger.ledger.errors import StoreForeign, StoreLocked, StoreReadOnly
+from etsledger.ledger.forks import Turn
 
 _NETWORK_FILE_SYSTEMS = {
     "nfs", "nfs4", "cifs", "smb", "smb3", "smbfs", "afs", "ncpfs", "9p.nfs", "ceph",
@@ -45,21 +46,18 @@ def refuse_network_file_system(path: Path) -> None:
 
 
 class WriterLock:
-    """The lock file of one store; reopened after a fork, safe between threads."""
+    """The lock file of one store; opened anew after a fork, safe between threads."""
 
     def __init__(self, path: Path, timeout: float) -> None:
         self._path = path
         self._timeout = timeout
-        self._thread_lock = threading.Lock()
+        self._turn = Turn()
         self._fd = -1
-        self._pid = 0
         # Padded, so that a shorter label covers a longer one.
         self._host = json.dumps(socket.gethostname()).encode().ljust(100)
 
     def _descriptor(self) -> int:
-        if self._pid != os.getpid():
-            # A forked child shares the parent's open file, and with it the parent's lock.
-            self._thread_lock = threading.Lock()
+        if self._fd < 0:
             try:
                 self._fd = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o664)
             except OSError as error:
@@ -67,47 +65,63 @@ class WriterLock:
                     f"the writer lock {self._path} cannot be opened ({error.strerror}); "
                     "the store answers questions but takes no writes"
                 ) from error
-            self._pid = os.getpid()
         return self._fd
+
+    def pause(self) -> bool:
+        """Before a fork: waits for the writer of this process; False when it does not finish."""
+        return self._turn.pause(self._timeout)
+
+    def resume(self) -> None:
+        """After a pause: writers go on."""
+        self._turn.resume()
+
+    def forget(self) -> None:
+        """In the child of a fork: the lock and its file are the parent's."""
+        self._turn.forget()
+        if self._fd >= 0:
+            # The open file is shared: kept here, it would keep the lock of a killed parent.
+            os.close(self._fd)
+            self._fd = -1
 
     @contextmanager
     def held(self) -> Generator[None]:
         """Holds the lock. Raises StoreLocked after the time-out, StoreReadOnly."""
-        fd = self._descriptor()
-        if not self._thread_lock.acquire(timeout=self._timeout):
+        if not self._turn.take(self._timeout):
             raise StoreLocked(self._who())
         try:
+            fd = self._descriptor()
             self._acquire(fd)
             try:
                 yield
             finally:
-                fcntl.flock(fd, fcntl.LOCK_UN)
+                self._release(fd)
         finally:
-            self._thread_lock.release()
+            self._turn.give()
 
     @contextmanager
     def try_held(self) -> Generator[bool]:
         """Holds the lock if it is free now; yields whether it does."""
-        try:
-            fd = self._descriptor()
-        except StoreReadOnly:
-            yield False
-            return
-        if not self._thread_lock.acquire(blocking=False):
+        if not self._turn.take(0):
             yield False
             return
         try:
             try:
+                fd = self._descriptor()
                 fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except OSError:
+            except (OSError, StoreReadOnly):
                 yield False
                 return
             try:
                 yield True
             finally:
-                fcntl.flock(fd, fcntl.LOCK_UN)
+                self._release(fd)
         finally:
-            self._thread_lock.release()
+            self._turn.give()
+
+    def _release(self, fd: int) -> None:
+        # After a fork inside the block the child has no such file any more.
+        if self._fd == fd:
+            fcntl.flock(fd, fcntl.LOCK_UN)
 
     def _acquire(self, fd: int) -> None:
         try:
@@ -118,24 +132,36 @@ class WriterLock:
 
     def _wait(self, fd: int) -> None:
         # The kernel's queue is fair; a thread waits in it so that a time-out is possible.
+        deciding = threading.Lock()
         taken = threading.Event()
-        given_up = threading.Event()
+        given_up = False
 
         def wait() -> None:
             fcntl.flock(fd, fcntl.LOCK_EX)
-            taken.set()
-            if given_up.is_set():
-                fcntl.flock(fd, fcntl.LOCK_UN)
+            with deciding:
+                if not given_up:
+                    taken.set()
+                    return
+            fcntl.flock(fd, fcntl.LOCK_UN)
+            os.close(fd)
 
         threading.Thread(target=wait, daemon=True).start()
-        if not taken.wait(self._timeout):
-            given_up.set()
-            # This descriptor belongs to the waiting thread now; the next write opens its own.
-            self._pid = 0
+        in_time = False
+        try:
+            in_time = taken.wait(self._timeout)
+        finally:
+            with deciding:
+                given_up = not in_time
+            if given_up and taken.is_set():
+                fcntl.flock(fd, fcntl.LOCK_UN)  # it came at the very end
+            elif given_up:
+                # The descriptor belongs to the waiting thread now; the next write opens its own.
+                self._fd = -1
+        if given_up:
             raise StoreLocked(self._who())
 
     def _label(self) -> bytes:
-        return b'{"pid": %10d, "since": %10d, "host": %s}' % (self._pid, time.time(), self._host)
+        return b'{"pid": %10d, "since": %10d, "host": %s}' % (os.getpid(), time.time(), self._host)
 
     def _who(self) -> str:
         try:
@@ -151,6 +177,6 @@ class WriterLock:
 
     def close(self) -> None:
         """Closes the lock file."""
-        if self._pid == os.getpid():
+        if self._fd >= 0:
             os.close(self._fd)
-            self._pid = 0
+            self._fd = -1

@@ -98,9 +98,9 @@ class PostgresRecorder(PostgresApplicationRecorder):
         """One transaction that holds the writer lock to its end."""
         with self.datastore.transaction(commit=True) as cursor:
             cursor.execute(
-                "SELECT set_config('lock_timeout', %s, true)", (f"{int(timeout * 1000)}ms",)
+                "SELECT set_config('lock_timeout', %s, true), pg_advisory_xact_lock(%s)",
+                (f"{int(timeout * 1000)}ms", WRITER_LOCK),
             )
-            cursor.execute("SELECT pg_advisory_xact_lock(%s)", (WRITER_LOCK,))
             self._cursor = cursor
             try:
                 yield
@@ -156,7 +156,7 @@ class LedgerPostgresFactory(PostgresFactory):
             "POSTGRES_CONNECT_TIMEOUT": "10",
             "POSTGRES_POOL_SIZE": "1",
             "POSTGRES_MAX_OVERFLOW": "7",
-            "POSTGRES_PRE_PING": "n",
+            "POSTGRES_PRE_PING": "y",  # a restarted server costs no write
             "ORIGINATOR_ID_TYPE": "text",
             "CREATE_TABLE": "n",
         }

@@ -1,6 +1,5 @@
 """A store in a PostgreSQL database."""
 
-import os
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, Final
@@ -11,6 +10,7 @@ from psycopg.rows import tuple_row
 from sqlalchemy import URL, create_engine, text
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
+from etsledger.ledger import forks
 from etsledger.ledger.clock import Clock
 from etsledger.ledger.errors import (
     StoreAbsent,
@@ -55,7 +55,8 @@ class PostgresStore(Store):
         self.url = url.render_as_string(hide_password=True)
         self._url = url
         self._timeout = timeout
-        self._pid = os.getpid()
+        self._turn = forks.Turn()
+        self._paused = False
         self.read_only = read_only
         self._connect_engine()
         try:
@@ -70,10 +71,11 @@ class PostgresStore(Store):
                     f"{self.url} holds other tables ({', '.join(tables[:5])}); "
                     "give the ledger a database of its own"
                 )
-            self.log = RegistryLog(LedgerPostgresFactory(url))
+            self._connect_log()
             if not there:
                 self._recorder.create_store(new_meta(clock))
             check_format(self.meta(), self.url)
+            forks.watch(self)
         except SQLAlchemyError as error:
             self.engine.dispose()
             raise StoreError(f"{self.url} cannot be opened: {_first_line(error)}") from error
@@ -84,10 +86,14 @@ class PostgresStore(Store):
             self.engine.dispose()
             raise
 
+    def _connect_log(self) -> None:
+        self.log = RegistryLog(LedgerPostgresFactory(self._url))
+
     def _connect_engine(self) -> None:
         self.engine = create_engine(
             self._url.set(drivername="postgresql+psycopg"),
             connect_args={"connect_timeout": 10, "application_name": "etsledger"},
+            pool_pre_ping=True,
         )
 
     def _look(self) -> tuple[bool, list[str]]:
@@ -117,29 +123,49 @@ class PostgresStore(Store):
         assert isinstance(recorder, PostgresRecorder)
         return recorder
 
-    def _after_fork(self) -> None:
-        if self._pid != os.getpid():
-            self._pid = os.getpid()
-            self.engine.dispose(close=False)
-            self._connect_engine()
-            self.log = RegistryLog(LedgerPostgresFactory(self._url))
+    def before_fork(self) -> None:
+        """Ends the write in progress and closes the connections that are not in use."""
+        self._paused = self._turn.pause(self._timeout)
+        if self._paused:
+            self.log.close()
+        self.engine.dispose()
+
+    def after_fork_in_parent(self) -> None:
+        """Connects anew."""
+        if self._paused:
+            self._connect_log()
+            self._turn.resume()
+
+    def after_fork_in_child(self) -> None:
+        """Connects anew; the log of a write in progress is kept, unused: it is the parent's."""
+        self._inherited = None if self._paused else self.log
+        self._turn.forget()
+        self._connect_engine()
+        self._connect_log()
 
     @contextmanager
     def writing(self) -> Generator[None]:
         """A transaction under the advisory lock; it commits when the block ends."""
         if self.read_only:
             raise StoreReadOnly(f"{self.url} is read-only: it answers questions, takes no writes")
-        self._after_fork()
         try:
-            with self._recorder.writing(self._timeout):
-                yield
+            if not self._turn.take(self._timeout):
+                raise self._locked()
+            try:
+                with self._recorder.writing(self._timeout):
+                    yield
+            finally:
+                self._turn.give()
         except PersistenceError as error:
             if isinstance(error.__cause__, psycopg.errors.LockNotAvailable):
-                raise StoreLocked(
-                    f"another writer ({self._holder()}) held the store for {self._timeout:g} s; "
-                    "try again, or find out why it does not finish"
-                ) from error
+                raise self._locked() from error
             raise
+
+    def _locked(self) -> StoreLocked:
+        return StoreLocked(
+            f"another writer ({self._holder()}) held the store for {self._timeout:g} s; "
+            "try again, or find out why it does not finish"
+        )
 
     def _holder(self) -> str:
         parts = {"high": WRITER_LOCK >> 32, "low": WRITER_LOCK & 0xFFFFFFFF}
@@ -153,7 +179,6 @@ class PostgresStore(Store):
     @contextmanager
     def try_writing(self) -> Generator[bool]:
         """Whether the advisory lock was free; held to the end of the block."""
-        self._after_fork()
         if self.read_only:
             yield False
             return
@@ -165,7 +190,6 @@ class PostgresStore(Store):
         self, after: int = 0, until: int | None = None, types: Sequence[str] = ()
     ) -> Iterator[Row]:
         """In bulk, by a server-side cursor."""
-        self._after_fork()
         query, parameters = f"{_SELECT} WHERE notification_id > %s", list[Any]([after])
         if types:
             query, parameters = query + " AND topic = ANY(%s)", [*parameters, list(types)]
@@ -203,7 +227,6 @@ class PostgresStore(Store):
 
     def find_commands(self, ids: Sequence[str]) -> dict[str, tuple[int, int]]:
         """One statement, whatever their number."""
-        self._after_fork()
         with self._recorder.datastore.get_connection() as connection:
             cursor = connection.cursor(row_factory=tuple_row)
             cursor.execute(_FIND, (list(ids),))
@@ -211,7 +234,6 @@ class PostgresStore(Store):
 
     def head_position(self) -> int:
         """The greatest position."""
-        self._after_fork()
         with self.engine.connect() as connection:
             query = text("SELECT COALESCE(MAX(notification_id), 0) FROM stored_events")
             return connection.execute(query).scalar_one()
@@ -228,9 +250,9 @@ class PostgresStore(Store):
 
     def close(self) -> None:
         """Closes the connections."""
-        if self._pid == os.getpid():
-            self.log.close()
-            self.engine.dispose()
+        forks.unwatch(self)
+        self.log.close()
+        self.engine.dispose()
 
 
 def _first_line(error: BaseException) -> str:

@@ -62,7 +62,7 @@ class SqliteStore(Store):
         self.read_only = read_only or not _writable(path)
         self._immutable = False
         self._lock = WriterLock(path.with_name(path.name + ".lock"), timeout)
-        self._paused = False
+        self._paused = self._in_use = False
         self._connect()
         forks.watch(self)
         try:
@@ -177,6 +177,9 @@ class SqliteStore(Store):
     def before_fork(self) -> None:
         """Ends the write in progress and closes the connections that are not in use."""
         self._paused = self._lock.pause()
+        pool = self.engine.pool
+        asked = isinstance(pool, QueuePool) and pool.checkedout() > 0
+        self._in_use = asked or not self._paused
         if self._paused:
             self.log.close()
         self.engine.dispose()
@@ -189,14 +192,10 @@ class SqliteStore(Store):
 
     def after_fork_in_child(self) -> None:
         """Connects anew, unless a connection was in use: SQLite cannot tell whose it is."""
-        if not self._paused or self._in_use():
+        if self._in_use:
             _stranded.add(self.path.resolve())
         self._lock.forget()
         self._connect()
-
-    def _in_use(self) -> bool:
-        pool = self.engine.pool
-        return isinstance(pool, QueuePool) and pool.checkedout() > 0
 
     @contextmanager
     def writing(self) -> Generator[None]:
@@ -280,6 +279,7 @@ class SqliteStore(Store):
 
     def close(self) -> None:
         """Closes the connections and the lock file."""
+        forks.unwatch(self)
         self.log.close()
         self.engine.dispose()
         self._lock.close()
