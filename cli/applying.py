@@ -11,9 +11,10 @@ from typing import IO, TYPE_CHECKING, Any
 import click
 
 from etsledger.cli.failures import REFUSED
-from etsledger.cli.output import FORMATS, Output, echo, encode_line, write
+from etsledger.cli.output import FORMATS, Output
 from etsledger.cli.progress import Bar, progress
 from etsledger.cli.stores import Settings, pass_settings
+from etsledger.cli.streams import echo, encode_line, write
 
 if TYPE_CHECKING:
     from etsledger.ledger import Ledger, Line, Outcome

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from etsledger.cli.options import NAME
-from etsledger.cli.output import encode_line, write
+from etsledger.cli.streams import encode_line, write
 
 
 @click.group()

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 import click
 
 from etsledger.cli.demo_story import AS_OF, KNOWN, PLANT, STORY
-from etsledger.cli.output import Output, echo
+from etsledger.cli.output import Output
 from etsledger.cli.stores import Settings, pass_settings
+from etsledger.cli.streams import echo
 from etsledger.cli.trust import report_in_words
 
 if TYPE_CHECKING:

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, TypedDict
 import click
 
 from etsledger.cli.options import NAME, account_option, entity_option, viewpoint_options
-from etsledger.cli.output import Output, encode_line, output_option, write
+from etsledger.cli.output import Output, output_option
 from etsledger.cli.stores import Settings, note_unknown, pass_settings
+from etsledger.cli.streams import encode_line, write
 
 if TYPE_CHECKING:
     from etsledger.ledger import EventRow, Ledger

@@ -6,14 +6,15 @@ Programs get UTF-8 whatever the locale says; people get what their terminal can 
 import csv
 import io
 import sys
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, TypeVar
 
 import click
 import msgspec
 
+from etsledger.cli.streams import Row, echo, encode_line, write
+
 F = TypeVar("F", bound=Callable[..., Any])
-Row = Mapping[str, object]
 
 FORMATS = ("table", "json", "jsonl", "csv")
 
@@ -68,27 +69,6 @@ class Output:
                 write(msgspec.json.encode(row) + b"\n")
             case _:
                 write(msgspec.json.format(msgspec.json.encode(row), indent=2) + b"\n")
-
-
-def echo(text: str) -> None:
-    """A line or lines for people, in whatever encoding their terminal has."""
-    sys.stdout.flush()
-    encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
-    write((text + "\n").encode(encoding, "backslashreplace"), flush=True)
-
-
-def write(data: bytes, *, flush: bool = False) -> None:
-    """Bytes to standard output, all of them or an OSError."""
-    stream, rest = sys.stdout.buffer, memoryview(data)
-    while rest:  # under PYTHONUNBUFFERED one write may take only a part
-        rest = rest[stream.write(rest) :]
-    if flush:
-        stream.flush()
-
-
-def encode_line(row: Row) -> bytes:
-    """A row as one line of JSON."""
-    return msgspec.json.encode(row) + b"\n"
 
 
 def _write_jsonl(rows: Iterable[Row]) -> int:

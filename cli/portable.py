@@ -11,9 +11,10 @@ from typing import IO
 import click
 
 from etsledger.cli.failures import complain
-from etsledger.cli.output import Output, output_option, write
+from etsledger.cli.output import Output, output_option
 from etsledger.cli.progress import progress
 from etsledger.cli.stores import Settings, pass_settings
+from etsledger.cli.streams import write
 from etsledger.cli.trust import read_kept_head
 
 

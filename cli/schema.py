@@ -3,7 +3,7 @@
 import click
 import msgspec
 
-from etsledger.cli.output import write
+from etsledger.cli.streams import write
 
 
 @click.command()

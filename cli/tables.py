@@ -12,7 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from etsledger.cli.failures import one_line
-from etsledger.cli.output import Row, echo
+from etsledger.cli.streams import Row, echo
 
 TONNES = {
     "quantity", "available", "frozen", "pledged", "pending", "restricted", "balance", "issued",
@@ -28,6 +28,10 @@ ONLY_IF_USED = {
 """Columns that are left out of a table in which every row has nothing there."""
 UNSEEN = {"hash", "rulebook"}
 """Columns that programs get and a table has no room for."""
+FOLDED = {"data", "command", "refusal", "reason"}
+"""Columns that may be folded to fit a window: prose and lists of fields, not ids or numbers."""
+_LEAST = 24
+"""A folded column narrower than this cannot be read."""
 _PAGE = 1_000
 
 
@@ -54,7 +58,7 @@ def _table(rows: Sequence[Row], names: Sequence[str]) -> Table:
         table.add_column(
             name.replace("_", " ") + (" (+08:00)" if name in TIMES else ""),
             justify="right" if name in NUMBERS else "left",
-            no_wrap=name in NUMBERS | TIMES,
+            no_wrap=name not in FOLDED,
             overflow="fold",
         )
     for row in rows:
@@ -64,12 +68,19 @@ def _table(rows: Sequence[Row], names: Sequence[str]) -> Table:
 
 def _print(table: Table) -> None:
     console = Console(file=sys.stdout, highlight=False, markup=False, emoji=False)
-    if console.is_terminal:
+    window = console.width if console.is_terminal else 0
+    console.width = 100_000
+    natural = console.measure(table).maximum
+    folded = [
+        max(map(len, map(str, column.cells))) for column in table.columns if not column.no_wrap
+    ]
+    least = natural - sum(folded) + len(folded) * _LEAST
+    if min(natural, least) <= window:
+        console.width = window
         console.print(table)
         return
-    # Nobody's window to fit into: as wide as the rows are, and no blanks at their ends.
-    console.width = 100_000
-    console.width = console.measure(table).maximum
+    # Nobody's window, or one too narrow: as wide as the rows are, and no blanks at their ends.
+    console.width = natural
     with console.capture() as captured:
         console.print(table)
     echo("\n".join(line.rstrip() for line in captured.get().splitlines()))
