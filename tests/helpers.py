@@ -27,6 +27,10 @@ BEGIN = "2024-06-01T09:00:00+08:00"
 """Where the clock of a test stands at first."""
 
 
+ON_SQLITE = pytest.mark.parametrize("new_store_url", ["sqlite"], indirect=True)
+"""For tests of rules that ask nothing of the database: the same on both, and faster."""
+
+
 class SteppingClock:
     """A clock that stands still until it is told to move.
 

@@ -28,6 +28,7 @@ from etsledger.ledger.record import read
 from etsledger.ledger.snapshots import state_bytes
 from etsledger.ledger.tables import snapshots as snapshot_table
 from helpers import (
+    ON_SQLITE,
     UNIT,
     SteppingClock,
     command,
@@ -329,16 +330,15 @@ def small_steps(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(heads, "_SAVE_AFTER", 4)
 
 
-SQLITE = pytest.mark.parametrize("new_store_url", ["sqlite"], indirect=True)
 POSTGRES = pytest.mark.parametrize("new_store_url", ["postgres"], indirect=True)
 
 
-@SQLITE
+@ON_SQLITE
 def test_random_commands_on_sqlite(new_store_url: Callable[[], str]) -> None:
     run(new_store_url, examples=30, steps=50)
 
 
-@SQLITE
+@ON_SQLITE
 @pytest.mark.usefixtures("small_steps")
 def test_random_commands_with_merges_and_snapshots(new_store_url: Callable[[], str]) -> None:
     run(new_store_url, examples=30, steps=50)

@@ -11,8 +11,10 @@ import pytest
 
 from etsledger.domain.commands import MAX_TONNES
 from etsledger.ledger import Ledger
-from helpers import UNIT, DayBook, command, send_all, trial_registry
+from helpers import ON_SQLITE, UNIT, DayBook, command, send_all, trial_registry
 from rulebooks import exchange_only_rulebook
+
+pytestmark = ON_SQLITE
 
 Steps = list[tuple[str, dict[str, Any]]]
 """The code that is due, and what is put right after it."""

@@ -10,8 +10,19 @@ import rfc8785
 
 from etsledger.domain.rulebook import bundled, bundled_names
 from etsledger.ledger import Ledger, Refusal
-from helpers import UNIT, DayBook, SteppingClock, command, records, send_all, trial_registry
+from helpers import (
+    ON_SQLITE,
+    UNIT,
+    DayBook,
+    SteppingClock,
+    command,
+    records,
+    send_all,
+    trial_registry,
+)
 from rulebooks import confirming_rulebook, exchange_only_rulebook, open_rulebook
+
+pytestmark = ON_SQLITE
 
 EXCHANGE = exchange_only_rulebook()
 

@@ -9,7 +9,7 @@ from etsledger.domain.commands import MAX_TONNES
 from etsledger.domain.errors import InvalidCommand
 from etsledger.ledger import Ledger, Refusal
 from etsledger.ledger.commandfile import prepare
-from helpers import UNIT, DayBook, command
+from helpers import ON_SQLITE, UNIT, DayBook, command
 
 GOOD: dict[str, dict[str, Any]] = {
     "adopt_rulebook": {"rulebook": "open"},
@@ -119,6 +119,7 @@ def test_a_bad_value_is_refused_and_its_field_named(name: str, field: str) -> No
         assert field in refusal.numbers["field"], (value, refusal.message)
 
 
+@ON_SQLITE
 @pytest.mark.parametrize("value", [bad for bad in BAD_NEW_ID if bad is not None], ids=repr)
 def test_a_registry_has_an_id_of_plain_signs(ledger: Ledger, value: Any) -> None:
     book = DayBook(ledger)
@@ -204,6 +205,7 @@ def test_a_batch_names_the_place_of_a_bad_command() -> None:
         assert refusal.numbers["field"] == field
 
 
+@ON_SQLITE
 @pytest.mark.parametrize("odd", ["a\n", "a\x85", "a\u2028", "ä", "\\u0000", '"', "*"])
 def test_what_can_be_no_id_is_never_merely_unknown(book: DayBook, odd: str) -> None:
     book.refused("InvalidCommand", "issue", unit=UNIT, quantity=1, to=odd)
@@ -211,6 +213,7 @@ def test_what_can_be_no_id_is_never_merely_unknown(book: DayBook, odd: str) -> N
     book.refused("UnknownReference", "reverse", reverses=odd)
 
 
+@ON_SQLITE
 @pytest.mark.parametrize("text", ["a\nb", "\\u0000", "碳排放配额", '"quoted"', "\U0001f3ed", " "])
 def test_texts_are_kept_as_they_were_written(book: DayBook, text: str) -> None:
     book.issue(1, reason=text, reference=text)
@@ -218,6 +221,7 @@ def test_texts_are_kept_as_they_were_written(book: DayBook, text: str) -> None:
     assert (event["reason"], event["reference"]) == (text, text)
 
 
+@ON_SQLITE
 def test_the_shape_is_refused_before_anything_is_kept(ledger: Ledger) -> None:
     with pytest.raises(Refusal):
         ledger.execute({"command": "issue", "id": "1", "unit": UNIT, "quantity": 0})
@@ -225,6 +229,7 @@ def test_the_shape_is_refused_before_anything_is_kept(ledger: Ledger) -> None:
     assert ledger.refusals() == []  # commands whose shape is wrong are not even kept as attempts
 
 
+@ON_SQLITE
 def test_a_refused_attempt_is_kept_as_evidence_beside_the_log(book: DayBook) -> None:
     book.refused("UnknownAccount", "close_account", account="nobody", id="7")
     (kept,) = book.ledger.refusals()
