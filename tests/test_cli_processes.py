@@ -30,6 +30,7 @@ def start(store: Path, *arguments: str, **options: int) -> subprocess.Popen[byte
         stdin=pipes.get("stdin"),
         stdout=pipes["stdout"],
         stderr=pipes["stderr"],
+        bufsize=0,  # read_line asks the pipe itself whether there is more
     )
 
 
