@@ -203,3 +203,22 @@ def live_state(ledger: Ledger) -> State:
     """The state that the ledger's writer decides on, caught up with the log."""
     with ledger.store.writing():
         return ledger._writer._present.catch_up().state
+
+
+def told(outcome: Outcome) -> tuple[str, str, tuple[int, ...]]:
+    """The id, the outcome and the positions."""
+    return outcome.id, outcome.outcome, tuple(outcome.positions)
+
+
+def duplicate_of(first: Outcome) -> tuple[str, str, tuple[int, ...]]:
+    """What is answered to the same command again."""
+    assert first.outcome == "accepted"
+    return first.id, "duplicate", tuple(first.positions)
+
+
+def again(book: DayBook, given: Any) -> Outcome:
+    """Sends a command that changes nothing, and proves it."""
+    before = standing(book.ledger)
+    outcome = book.ledger.execute(given)
+    assert standing(book.ledger) == before
+    return outcome
