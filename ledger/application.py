@@ -35,7 +35,7 @@ from etsledger.ledger.writer import Job, Writer
 LOCK_TIMEOUT: Final = 10.0
 CHUNK: Final = 1_000
 """Commands of a file that share one commit; each is still accepted or refused by itself."""
-TURN: Final = 8
+TURN: Final = 16
 """Stretches of ``CHUNK`` commands that one turn writes before others may."""
 MAX_ATOMIC: Final = 100_000
 """The most commands that can be one all-or-nothing write."""

@@ -4,6 +4,7 @@ Each command is decided against the present with the drafted events already appl
 refused one leaves the draft as it was; a batch is taken back whole.
 """
 
+from bisect import bisect_right
 from collections.abc import Callable, Sequence
 from datetime import datetime
 
@@ -69,7 +70,7 @@ class Draft:
         at a refusal, which is then the last outcome.
         """
         self._known = known
-        start = self._here()
+        start = self._here() if atomic else None
         outcomes: list[Outcome] = []
         for prepared in commands:
             try:
@@ -77,7 +78,7 @@ class Draft:
             except Refusal as refusal:
                 self.refused.append((prepared, refusal))
                 outcomes.append(Outcome(prepared.command.id, "refused", (), refusal))
-                if atomic:
+                if start is not None:
                     self._take_back(start)
                 if atomic or not keep_going:
                     break
@@ -92,6 +93,7 @@ class Draft:
         return Outcome(command_id, "accepted", self._decide_events(prepared, None))
 
     def _decide_batch(self, batch: Prepared) -> tuple[int, ...]:
+        was_noting = self._scribe.journal is not None
         start, first = self._here(), self._scribe.state.position + 1
         for i, child in enumerate(batch.children):
             command_id = child.command.id
@@ -107,6 +109,8 @@ class Draft:
                 refusal.message = f"commands.{i} ({command_id!r}): {refusal.message}"
                 refusal.numbers.setdefault("command_id", command_id)
                 raise
+        if not was_noting:
+            self._scribe.forget()
         return self._accept(batch, first)
 
     def _decide_events(self, prepared: Prepared, batch: str | None) -> tuple[int, ...]:
@@ -176,11 +180,34 @@ class Draft:
         self._accepted[command_id] = (prepared, positions)
         return positions
 
+    @property
+    def position(self) -> int:
+        """The position of the last drafted event."""
+        return self._scribe.state.position
+
     def unsaved(self) -> Written:
         """What was drafted since the last call, to be saved now."""
         entries, commands, postings = self._saved
         self._saved = (len(self.entries), len(self.commands), len(self.postings))
         return Written(self.entries[entries:], self.commands[commands:], self.postings[postings:])
+
+    def settle(self, position: int) -> None:
+        """The events up to ``position`` are in the database: the draft need not hold them."""
+        first = self.entries[0].record.position if self.entries else position + 1
+        done = position + 1 - first
+        if done <= 0:
+            return
+        rows = bisect_right(self.postings, position, key=lambda row: row[0])
+        ids = bisect_right(self.commands, position, key=lambda row: row[2])
+        del self.entries[:done], self.postings[:rows], self.commands[:ids]
+        self._accepted = {
+            command_id: kept
+            for command_id, kept in self._accepted.items()
+            if kept[1][-1] > position
+        }
+        entries, commands, postings = self._saved
+        self._saved = (entries - done, commands - ids, postings - rows)
+        self._past.advance(position)
 
     # -- back ----------------------------------------------------------------------------
 

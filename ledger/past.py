@@ -91,6 +91,11 @@ class StoredPast:
         self._pending, self._rows = [], []
         self._by_holding, self._sorted_in = {}, 0
 
+    def advance(self, position: int) -> None:
+        """The drafted events up to ``position`` are in the database now, off the lists."""
+        self._position = position
+        self._by_holding, self._sorted_in = {}, 0
+
     def taken_back(self) -> None:
         """The latest drafted events are gone from the lists."""
         self._by_holding, self._sorted_in = {}, 0

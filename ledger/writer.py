@@ -216,21 +216,25 @@ class Writer:
     def _stream(self, jobs: Sequence[Job]) -> None:
         reached: list[Job] = []
         with self._store.writing(), _quick_switches(), _collector_paused():
-            self._present.catch_up().mark()
+            self._present.catch_up()
             draft = self._draft(may_merge=True)
             saving: Future[None] | None = None
+            last = 0
             try:
                 for job in jobs:
                     job.make_ready()
                     draft.now = recording_time(self._clock(), draft.now)
                     self._decide(draft, job, self._store.find_commands(_ids(job.commands)))
+                    job.commands = ()
                     if saving is not None:
                         saving.result()
                     if self._store.commits_at_once:
                         _mark_done(reached)
+                        draft.settle(last)
                     reached.append(job)
                     written = draft.unsaved()
                     saving = self._save(written) if written.entries else None
+                    last = draft.position
                     if job.stopped:
                         break
             finally:
@@ -252,7 +256,7 @@ class Writer:
         assert scribe is not None
         scribe.forget()
         self._past.end()
-        if draft.entries:
+        if draft.head != self._present.head:
             self._present.moved_on(draft.head, draft.now)
             with suppress(SQLAlchemyError):  # a snapshot is a convenience; the write is done
                 self._present.keep_snapshot()
