@@ -123,7 +123,8 @@ def invalid(error: msgspec.ValidationError, raw: Any) -> InvalidCommand:
     if not isinstance(raw, dict):
         return InvalidCommand(f"a command is a JSON object: {error}", field="")
     reason, _, place = str(error).partition(" - at `")
-    field = re.sub(r"\[(\d+)\]", r".\1", place.removesuffix("`")).removeprefix("$.")
+    place = place.removesuffix("`").rpartition("` in `")[2]  # "key` in `$.facts.net_sales"
+    field = re.sub(r"\[(\d+)\]", r".\1", place).replace("[...]", "").removeprefix("$.")
     named = re.search(r"field `(\w+)`", reason)
     if named:
         field = f"{field}.{named[1]}" if field else named[1]

@@ -3,7 +3,7 @@
 ``opening_balance`` belongs here too: a labelled fact for books that begin in the middle.
 """
 
-from typing import Any, ClassVar
+from typing import Annotated, Any, ClassVar
 
 import msgspec
 from msgspec import field
@@ -13,14 +13,20 @@ from etsledger.domain.desk import OUTSIDE, Desk
 from etsledger.domain.errors import IssuanceCapExceeded, RouteNotAllowed
 from etsledger.domain.events import AUTHORITY, ISSUANCE, RESERVE, Event, Posting, move
 
+# RFC 8785 orders names by UTF-16; up to U+FFFF that is the order of their code points.
+Key = Annotated[str, msgspec.Meta(pattern=r"^[^\U00010000-\U0010ffff]{1,64}\Z")]
+NetTonnes = Annotated[int, msgspec.Meta(ge=-MAX_TONNES, le=MAX_TONNES)]
 
-class OpeningFacts(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+
+class OpeningFacts(
+    msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True
+):
     """History that later rules need where the books begin in the middle (tonnes)."""
 
-    net_sales: dict[str, int] | None = None
+    net_sales: dict[Key, NetTonnes] | None = None
     borrowed: Balance | None = None
     recall_open: Balance | None = None
-    arrears: dict[str, Balance] | None = None
+    arrears: dict[Key, Balance] | None = None
 
 
 class OpeningBalance(Command, frozen=True, kw_only=True, tag="opening_balance"):
@@ -137,10 +143,12 @@ def decide_opening_balance(command: OpeningBalance, desk: Desk) -> OpeningBalanc
     desk.may_receive(command.account, account, command.unit)
     desk.route("opening_balance", command.unit, OUTSIDE, account)
     _within_exact_integers(desk, command.unit, command.quantity)
-    given: dict[str, Any] = msgspec.structs.asdict(command.facts) if command.facts else {}
-    facts = {name: value for name, value in given.items() if value is not None} or None
+    given: dict[str, Any] | None = None
+    if command.facts is not None:
+        # Sorted, because the stored bytes of an event are canonical.
+        given = msgspec.to_builtins(command.facts, order="sorted") or None
     return OpeningBalanceRecorded(
-        account=command.account, facts=facts, quantity=command.quantity, unit=command.unit
+        account=command.account, facts=given, quantity=command.quantity, unit=command.unit
     )
 
 

@@ -12,6 +12,8 @@ from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError,
 from etsledger.domain.errors import InvalidCommand
 
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{1,64}$")]
+# RFC 8785 orders names by UTF-16; up to U+FFFF that is the order of their code points.
+Key = Annotated[str, Field(pattern=r"^[^\U00010000-\U0010FFFF]{1,200}$")]
 
 
 class _Table(BaseModel):
@@ -67,7 +69,7 @@ class RulebookData(_Table):
     name: Name
     version: str
     title: str
-    sources: dict[str, str]
+    sources: dict[Key, str]
     unit_kinds: tuple[UnitKind, ...]
     account_kinds: tuple[AccountKind, ...]
     routes: tuple[Route, ...]
