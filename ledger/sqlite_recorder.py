@@ -69,7 +69,9 @@ def _insert_rows(
     for i in range(0, whole, _BLOCK):
         block = list(chain.from_iterable(rows[i : i + _BLOCK]))
         cursor.execute(_insert(table, columns, _BLOCK), block)
-    if whole < len(rows):
+    if len(rows) == 1:
+        cursor.execute(_insert(table, columns, 1), rows[0])
+    elif whole < len(rows):
         cursor.executemany(_insert(table, columns, 1), rows[whole:])
 
 
