@@ -326,16 +326,16 @@ class _FileJob(Job):
     @property
     def stopped(self) -> bool:
         """Whether nothing after this stretch is to be done."""
-        return not self.keep_going and (bool(self._bad) or _refused(self.outcomes))
+        return super().stopped or (bool(self._bad) and not self.keep_going)
 
     def answers(self) -> list[Outcome]:
         """The outcomes with their lines, in the order of the file."""
-        answers = list(zip(self._places, self.outcomes, strict=False))
-        for place, outcome in answers:
+        for place, outcome in zip(self._places, self.outcomes, strict=False):
             outcome.line = self._given[place][0]
-        if self._bad and (self.keep_going or not _refused(self.outcomes)):
-            answers = sorted([*answers, *self._bad], key=lambda one: one[0])
-        return [outcome for _, outcome in answers]
+        if not self._bad or super().stopped:
+            return self.outcomes
+        answers = [*zip(self._places, self.outcomes, strict=False), *self._bad]
+        return [outcome for _, outcome in sorted(answers, key=lambda one: one[0])]
 
 
 def _turns(

@@ -199,12 +199,9 @@ class Draft:
             return
         rows = bisect_right(self.postings, position, key=lambda row: row[0])
         ids = bisect_right(self.commands, position, key=lambda row: row[2])
+        for command_id, _, _ in self.commands[:ids]:
+            del self._accepted[command_id]
         del self.entries[:done], self.postings[:rows], self.commands[:ids]
-        self._accepted = {
-            command_id: kept
-            for command_id, kept in self._accepted.items()
-            if kept[1][-1] > position
-        }
         entries, commands, postings = self._saved
         self._saved = (entries - done, commands - ids, postings - rows)
         self._past.advance(position)

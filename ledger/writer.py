@@ -53,7 +53,9 @@ class Job:
     @property
     def stopped(self) -> bool:
         """Whether nothing after this job is to be done."""
-        return not self.keep_going and any(o.refusal is not None for o in self.outcomes)
+        # Deciding stopped at the refusal, so it is the last outcome.
+        last = self.outcomes[-1] if self.outcomes else None
+        return not self.keep_going and last is not None and last.refusal is not None
 
 
 class _LookUpFirst(Exception):
