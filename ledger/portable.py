@@ -5,13 +5,16 @@ before it) and writes all of it in one transaction, or nothing. Into a store tha
 empty it goes on where that log ends, if the file begins with the same history.
 """
 
+import hashlib
 from collections.abc import Callable, Iterable, Iterator
+from datetime import datetime
 
 from eventsourcing.persistence import PersistenceError
 
 from etsledger.domain.catalogue import apply
 from etsledger.domain.state import Scribe, State
 from etsledger.ledger.errors import ImportRefused, LedgerError
+from etsledger.ledger.fitting import unfit
 from etsledger.ledger.heads import Head
 from etsledger.ledger.log import CommandRow, PostingRow, Written
 from etsledger.ledger.merkle import Frontier
@@ -54,6 +57,8 @@ class _Import:
         self._progress = progress
         self._scribe = Scribe(State())
         self._hash = GENESIS
+        self._recorded: datetime | None = None
+        self._spans: dict[str, CommandRow] = {}
         self._frontier = Frontier()
 
     def run(self, lines: Iterable[bytes]) -> int:
@@ -61,7 +66,6 @@ class _Import:
         own = (hash_of(row.state) for row in self._store.rows(0, there))
         entries: list[Entry] = []
         postings: list[PostingRow] = []
-        batch_rows: dict[str, CommandRow] = {}
         number = 0
         for number, line in enumerate((x for x in lines if x.strip()), 1):
             logged, state = self._check(number, line.rstrip(b"\r\n"))
@@ -77,10 +81,6 @@ class _Import:
                 Entry(record.registry, record.sequence, record.type, state, record, logged.hash)
             )
             postings.extend(rows_of_logged(logged))
-            for name in {logged.command.id, record.batch} - {None}:
-                assert name is not None
-                first = batch_rows.get(name, (name, record.position, 0))[1]
-                batch_rows[name] = (name, first, record.position)
             if self._progress and number % _CHUNK == 0:
                 self._progress(number)
         if number < there:
@@ -89,24 +89,38 @@ class _Import:
             )
         self._compare(number)
         if entries:
-            self._store.log.record_write(Written(entries, list(batch_rows.values()), postings))
+            commands = self._new_commands(there)
+            self._store.log.record_write(Written(entries, commands, postings))
         return len(entries)
+
+    def _new_commands(self, there: int) -> list[CommandRow]:
+        for name, first, last in self._spans.values():
+            if first <= there < last:
+                raise ImportRefused(
+                    f"the store ends inside the batch {name!r} (positions {first} to {last}): it "
+                    "came from a file that was cut; import into an empty store"
+                )
+        return [span for span in self._spans.values() if span[1] > there]
 
     def _check(self, number: int, line: bytes) -> tuple[Logged, bytes]:
         try:
             digest, body = split(line)
             columns = read_seal(body)
             logged = read(columns.type, line)
+            command_id = logged.command.id
             resealed = seal(logged.record) if logged.record.v == logged.event.VERSION else None
         except (LedgerError, ValueError, TypeError, AttributeError) as error:
             raise ImportRefused(
                 f"line {number} is no record of a log, or is cut short: {error}"
             ) from None
-        if resealed is not None and (resealed.hash != digest or resealed.state != line):
+        actual = hashlib.sha256(body).hexdigest()
+        if actual != digest:
             raise ImportRefused(
-                f"line {number}: the record hashes to {resealed.hash}, the line says {digest}; "
+                f"line {number}: the record hashes to {actual}, the line says {digest}; "
                 "it was changed"
             )
+        if resealed is not None and resealed.state != line:
+            raise ImportRefused(f"line {number}: the record is not in its canonical form")
         record = logged.record
         if columns.position != number or columns.prev != self._hash:
             raise ImportRefused(
@@ -117,16 +131,42 @@ class _Import:
         if record.sequence != (registry.version if registry else 0) + 1:
             raise ImportRefused(f"line {number}: event {record.sequence} of {record.registry} "
                                 "is not the next one")  # fmt: skip
-        try:
-            apply(self._scribe, logged.event, logged.fact)
-        except (KeyError, AttributeError, TypeError, IndexError) as error:
-            raise ImportRefused(
-                f"line {number}: the event does not fit the ones before it ({error!r})"
-            ) from None
+        self._fit(number, logged)
+        for name in {command_id, record.batch} - {None}:
+            self._follow(number, str(name))
         self._hash = digest
         if self._expected is not None:
             self._frontier.append(bytes.fromhex(digest))
         return logged, line
+
+    def _fit(self, number: int, logged: Logged) -> None:
+        """Raises ImportRefused when an event breaks a law of the books."""
+        recorded = logged.record.recorded_at
+        legs = logged.event.postings()
+        try:
+            if self._recorded is not None and recorded < self._recorded:
+                raise ImportRefused(
+                    f"line {number}: recorded_at {recorded} is before that of the line before "
+                    f"({self._recorded})"
+                )
+            apply(self._scribe, logged.event, logged.fact, legs)
+            wrong = unfit(self._scribe.state, logged, legs)
+        except (KeyError, AttributeError, TypeError, IndexError) as error:
+            raise ImportRefused(
+                f"line {number}: the event does not fit the ones before it ({error!r})"
+            ) from None
+        if wrong:
+            raise ImportRefused(f"line {number}: {wrong[0][1]}")
+        self._recorded = recorded
+
+    def _follow(self, number: int, name: str) -> None:
+        """Notes where a command or batch stands. Raises ImportRefused for an id used twice."""
+        first, last = self._spans.get(name, (name, number, number - 1))[1:]
+        if last != number - 1:
+            raise ImportRefused(
+                f"line {number}: the command id {name!r} was used before, at position {last}"
+            )
+        self._spans[name] = (name, first, number)
 
     def _compare(self, position: int) -> None:
         expected = self._expected

@@ -26,10 +26,11 @@ GUARDS: Final = {
     "etsledger_no_change": "BEFORE UPDATE OR DELETE ON stored_events FOR EACH ROW",
     "etsledger_no_truncate": "BEFORE TRUNCATE ON stored_events FOR EACH STATEMENT",
 }
-_GUARD_FUNCTION: Final = """
-CREATE OR REPLACE FUNCTION etsledger_append_only() RETURNS trigger LANGUAGE plpgsql AS
-$$ BEGIN RAISE EXCEPTION 'the log is append-only'; END $$
-"""
+GUARD_BODY: Final = " BEGIN RAISE EXCEPTION 'the log is append-only'; END "
+_GUARD_FUNCTION: Final = (
+    "CREATE OR REPLACE FUNCTION etsledger_append_only() RETURNS trigger LANGUAGE plpgsql AS "
+    f"$${GUARD_BODY}$$"
+)
 _CREATE_EVENTS: Final = """
 CREATE TABLE stored_events (
     originator_id text COLLATE "C" NOT NULL,

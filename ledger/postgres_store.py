@@ -2,6 +2,7 @@
 
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager
+from itertools import chain
 from typing import Any, Final
 
 import psycopg
@@ -14,6 +15,7 @@ from etsledger.ledger import forks
 from etsledger.ledger.clock import Clock
 from etsledger.ledger.errors import (
     StoreAbsent,
+    StoreDamaged,
     StoreError,
     StoreForeign,
     StoreLocked,
@@ -21,6 +23,7 @@ from etsledger.ledger.errors import (
 )
 from etsledger.ledger.log import RegistryLog
 from etsledger.ledger.postgres_recorder import (
+    GUARD_BODY,
     GUARDS,
     WRITER_LOCK,
     LedgerPostgresFactory,
@@ -186,18 +189,19 @@ class PostgresStore(Store):
             query = text("SELECT pg_try_advisory_xact_lock(:key)")
             yield bool(connection.execute(query, {"key": WRITER_LOCK}).scalar_one())
 
-    def rows(
+    def raw_rows(
         self, after: int = 0, until: int | None = None, types: Sequence[str] = ()
-    ) -> Iterator[Row]:
+    ) -> Iterator[tuple[Any, ...]]:
         """In bulk, by a server-side cursor."""
         query, parameters = f"{_SELECT} WHERE notification_id > %s", list[Any]([after])
         if types:
             query, parameters = query + " AND topic = ANY(%s)", [*parameters, list(types)]
         if until is not None:
             query, parameters = query + " AND notification_id <= %s", [*parameters, until]
-        yield from map(Row._make, self.scan(query + " ORDER BY notification_id", parameters))
+        query += " ORDER BY notification_id"
+        return chain.from_iterable(self.scan(query, parameters))
 
-    def scan(self, query: str, parameters: Sequence[Any] = ()) -> Iterator[tuple[Any, ...]]:
+    def scan(self, query: str, parameters: Sequence[Any] = ()) -> Iterator[list[tuple[Any, ...]]]:
         """By a server-side cursor."""
         connection = self.engine.raw_connection()
         try:
@@ -205,7 +209,11 @@ class PostgresStore(Store):
             with driver.cursor(name="etsledger_scan", row_factory=tuple_row) as cursor:
                 cursor.execute(query, parameters)
                 while fetched := cursor.fetchmany(FETCH):
-                    yield from fetched
+                    yield fetched
+        except psycopg.OperationalError as error:
+            raise StoreError(f"{self.url} failed: {_first_line(error)}") from error
+        except psycopg.Error as error:
+            raise StoreDamaged(f"{self.url} is damaged: {_first_line(error)}") from error
         finally:
             connection.close()
 
@@ -239,14 +247,14 @@ class PostgresStore(Store):
             return connection.execute(query).scalar_one()
 
     def missing_guards(self) -> list[str]:
-        """The triggers that are gone or disabled."""
+        """The triggers that are gone, disabled or do something else."""
         with self.engine.connect() as connection:
             query = text(
-                "SELECT tgname FROM pg_trigger "
-                "WHERE tgrelid = 'stored_events'::regclass AND tgenabled = 'O'"
+                "SELECT tgname, prosrc FROM pg_trigger JOIN pg_proc ON pg_proc.oid = tgfoid "
+                "WHERE tgrelid = 'stored_events'::regclass AND tgenabled IN ('O', 'A')"
             )
-            found = set(connection.execute(query).scalars())
-        return sorted(set(GUARDS) - found)
+            found = dict(connection.execute(query).tuples().all())
+        return sorted(name for name in GUARDS if found.get(name) != GUARD_BODY)
 
     def close(self) -> None:
         """Closes the connections."""

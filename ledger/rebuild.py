@@ -26,6 +26,7 @@ def rebuild_from_log(
         upto = store.head_position()
         with store.engine.begin() as connection:
             for table in (postings, postings_by_account, commands, snapshots, cursors):
+                table.create(connection, checkfirst=True)
                 connection.execute(delete(table))
             also(connection)
             spans: dict[str, list[Any]] = {}

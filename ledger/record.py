@@ -127,7 +127,8 @@ def seal(record: Record[Any]) -> Entry:
 
 def split(state: bytes) -> tuple[str, bytes]:
     """The stored hash and the record's bytes of a row. Raises StoreDamaged."""
-    if not (state.startswith(_PREFIX) and state[_HASH.stop : _RECORD.start] == _MIDDLE):
+    middle = state[_HASH.stop : _RECORD.start]
+    if not (state.startswith(_PREFIX) and middle == _MIDDLE and state.endswith(b"}")):
         raise StoreDamaged("a row of the log does not begin with its hash")
     return state[_HASH].decode("ascii", "replace"), state[_RECORD]
 

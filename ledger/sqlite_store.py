@@ -5,6 +5,7 @@ import os
 import sqlite3
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import AbstractContextManager, closing, contextmanager
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any, Final
 
@@ -41,6 +42,14 @@ _FIND: Final = (
 _MAGIC: Final = b"SQLite format 3\x00"
 _stranded: Final[set[Path]] = set()
 """Stores whose connections were in use when this process was forked."""
+
+
+class _NotText(StoreDamaged):
+    """A text column holds bytes that are not UTF-8."""
+
+
+def _any_text(value: bytes) -> str:
+    return value.decode(errors="backslashreplace")
 
 
 class SqliteStore(Store):
@@ -216,28 +225,44 @@ class SqliteStore(Store):
         """Whether the OS lock was free."""
         return _no() if self.read_only else self._lock.try_held()
 
-    def rows(
+    def raw_rows(
         self, after: int = 0, until: int | None = None, types: Sequence[str] = ()
-    ) -> Iterator[Row]:
+    ) -> Iterator[tuple[Any, ...]]:
         """In bulk, by rowid."""
         query, parameters = f"{_SELECT} WHERE rowid > ?", [after, *types]
         if types:
             query += f" AND topic IN ({','.join('?' * len(types))})"
         if until is not None:
             query, parameters = query + " AND rowid <= ?", [*parameters, until]
-        yield from map(Row._make, self.scan(query + " ORDER BY rowid", parameters))
+        return chain.from_iterable(self.scan(query + " ORDER BY rowid", parameters))
 
-    def scan(self, query: str, parameters: Sequence[Any] = ()) -> Iterator[tuple[Any, ...]]:
+    def scan(self, query: str, parameters: Sequence[Any] = ()) -> Iterator[list[tuple[Any, ...]]]:
         """By fetchmany, on a connection of the pool."""
-        connection = self.engine.raw_connection()
+        done = 0
         try:
-            cursor = connection.cursor()
+            for chunk in self._scan(query, parameters):
+                yield chunk
+                done += 1
+        except _NotText:
+            # An edited byte of a text column: what can be read is read, and verify names it.
+            yield from islice(self._scan(query, parameters, text=_any_text), done, None)
+
+    def _scan(
+        self, query: str, parameters: Sequence[Any], text: Any = str
+    ) -> Iterator[list[tuple[Any, ...]]]:
+        connection = self.engine.raw_connection()
+        driver: Any = connection.driver_connection
+        try:
+            driver.text_factory = text
+            cursor = driver.cursor()
             cursor.execute(query, parameters)
             while fetched := cursor.fetchmany(FETCH):
-                yield from fetched
+                yield fetched
         except sqlite3.DatabaseError as error:
-            raise StoreDamaged(f"{self.path} is damaged: {error}") from error
+            kind = _NotText if "decode to UTF-8" in str(error) else StoreDamaged
+            raise kind(f"{self.path} is damaged: {error}") from error
         finally:
+            driver.text_factory = str
             connection.close()
 
     def rows_at(self, positions: Sequence[int]) -> list[Row]:

@@ -11,7 +11,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from etsledger.domain.times import iso
 from etsledger.ledger.clock import Clock
-from etsledger.ledger.errors import StoreError, StoreTooNew, StoreWriteFailed
+from etsledger.ledger.errors import StoreDamaged, StoreError, StoreTooNew, StoreWriteFailed
 from etsledger.ledger.log import RegistryLog
 from etsledger.ledger.record import Row
 from etsledger.ledger.tables import FORMAT, cursors, ledger_meta
@@ -42,19 +42,25 @@ class Store(ABC):
     def try_writing(self) -> AbstractContextManager[bool]:
         """Holds the writer lock if it is free at once; yields whether it does."""
 
-    @abstractmethod
     def rows(
         self, after: int = 0, until: int | None = None, types: Sequence[str] = ()
     ) -> Iterator[Row]:
         """The rows with ``after < position <= until`` (of some types only), in bulk."""
+        return map(Row._make, self.raw_rows(after, until, types))
+
+    @abstractmethod
+    def raw_rows(
+        self, after: int = 0, until: int | None = None, types: Sequence[str] = ()
+    ) -> Iterator[tuple[Any, ...]]:
+        """The same as plain tuples, for a reader that cannot wait."""
 
     @abstractmethod
     def rows_at(self, positions: Sequence[int]) -> list[Row]:
         """The rows at some positions, in order."""
 
     @abstractmethod
-    def scan(self, query: str) -> Iterator[tuple[Any, ...]]:
-        """The rows of a long question, in bulk and in little memory."""
+    def scan(self, query: str) -> Iterator[list[tuple[Any, ...]]]:
+        """The rows of a long question, some thousands at a time. Raises StoreDamaged."""
 
     @abstractmethod
     def tail(self, start: int) -> Sequence[Row]:
@@ -119,8 +125,11 @@ def new_meta(clock: Clock) -> dict[str, str]:
 
 
 def check_format(meta: dict[str, str], where: str) -> None:
-    """Raises StoreTooNew for a store that a newer version wrote."""
-    if int(meta.get("format", "0")) > FORMAT:
+    """Raises StoreTooNew for a store that a newer version wrote, StoreDamaged."""
+    found = meta.get("format", "nothing")
+    if not (found.isascii() and found.isdigit()):
+        raise StoreDamaged(f"{where} says {found[:40]!r} where its storage format should stand")
+    if int(found) > FORMAT:
         raise StoreTooNew(
             f"{where} has storage format {meta['format']}; this version of etsledger knows "
             f"{FORMAT}. Upgrade etsledger to open it"
