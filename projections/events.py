@@ -79,7 +79,7 @@ def _rows(
     if entity:
         of_entity = {fact.position for fact in parties.facts(upto, entity=entity)}
         for own in parties.of_entity(entity, upto):
-            of_entity |= _of_account(store, parties, own.account, upto)
+            of_entity |= _of_account(store, parties, own.account, upto, own.registry)
         wanted.append(of_entity)
     both = wanted[0].intersection(*wanted[1:])
     positions = sorted(p for p in both if p >= from_position)
@@ -87,9 +87,12 @@ def _rows(
         yield from store.rows_at(positions[i : i + _FETCH])
 
 
-def _of_account(store: Store, parties: Parties, account: str, upto: int) -> set[int]:
-    named = {fact.position for fact in parties.facts(upto, account=account)}
-    return named | {move.position for move in movements(store, upto, account)}
+def _of_account(
+    store: Store, parties: Parties, account: str, upto: int, registry: str | None = None
+) -> set[int]:
+    """Positions that concern an account id, in one registry or in every one that has it."""
+    found = (*parties.facts(upto, account=account), *movements(store, upto, account))
+    return {one.position for one in found if registry in (None, one.registry)}
 
 
 def _event(row: Row) -> tuple[EventRow, _Stored]:
