@@ -11,6 +11,7 @@ from typing import IO, TYPE_CHECKING, Any
 import click
 
 from etsledger.cli.failures import REFUSED
+from etsledger.cli.lines import lines_of
 from etsledger.cli.output import FORMATS, Output
 from etsledger.cli.progress import Bar, progress
 from etsledger.cli.stores import Settings, pass_settings
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
     from etsledger.ledger import Ledger, Line, Outcome
 
 _BOM = b"\xef\xbb\xbf"
-_LONGEST = 64 * 1024 * 1024 + 1
 _SHOW_EVERY = 1 << 18
 
 
@@ -40,8 +40,11 @@ class _Files:
             return None
         return sum(path.stat().st_size for path in paths)
 
-    def lines(self) -> Iterator["Line"]:
-        """Every line that is not blank, numbered on from file to file."""
+    def lines(self) -> Iterator["Line | None"]:
+        """Every line that is not blank, numbered on from file to file.
+
+        A None stands where a pipe is idle: what came before it can be written meanwhile.
+        """
         from etsledger.ledger import Line
 
         count = read = shown = 0
@@ -51,7 +54,13 @@ class _Files:
                 file: IO[bytes] = (
                     sys.stdin.buffer if name == "-" else stack.enter_context(Path(name).open("rb"))
                 )
-                for number, text in enumerate(_lines_of(file), 1):
+                number = 0
+                for text in lines_of(file):
+                    if text is None:
+                        sys.stdout.flush()  # the answers to what was written at the last one
+                        yield None
+                        continue
+                    number += 1
                     count += 1
                     read += len(text)
                     if self.bar and read - shown >= _SHOW_EVERY:
@@ -69,14 +78,6 @@ class _Files:
         # an empty file starts where the next one does
         name = self._names[index]
         return ("standard input" if name == "-" else name), running - self._starts[index]
-
-
-def _lines_of(file: IO[bytes]) -> Iterator[bytes]:
-    """Lines, each cut at the longest that is taken at all."""
-    while text := file.readline(_LONGEST):
-        yield text
-        while len(text) == _LONGEST and not text.endswith(b"\n"):
-            text = file.readline(_LONGEST)
 
 
 class _Tally:

@@ -4,7 +4,7 @@ import os
 import stat
 import sys
 from collections.abc import Callable, Generator, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import IO
 
@@ -109,11 +109,12 @@ def import_(settings: Settings, file: str, kept: IO[bytes] | None, output: Outpu
         raise click.UsageError("FILE and --head cannot both be standard input")
     head = read_kept_head(kept)
     with settings.open(create=True) as ledger, progress("importing", None) as bar:
-        if file == "-":
-            count = ledger.import_log(sys.stdin.buffer, head=head, progress=bar.reach)
-        else:
-            with Path(file).open("rb") as lines:
+        try:
+            with nullcontext(sys.stdin.buffer) if file == "-" else Path(file).open("rb") as lines:
                 count = ledger.import_log(lines, head=head, progress=bar.reach)
+        except BaseException:
+            ledger.store.discard()
+            raise
         position = ledger.store.head_position()
     output.one(
         {"imported": count, "position": position},

@@ -180,6 +180,7 @@ class SqliteStore(Store):
                     return  # another process was first
             try:
                 self._recorder.create_store(new_meta(clock))
+                self.made = True
             except Exception as error:
                 raise StoreError(f"{self.path} cannot be made: {error}") from error
 
@@ -301,6 +302,13 @@ class SqliteStore(Store):
             found = dict(connection.exec_driver_sql(query).all())
         expected = {n: s.replace("IF NOT EXISTS ", "") for n, s in GUARDS.items()}
         return sorted(name for name, sql in expected.items() if found.get(name) != sql)
+
+    def discard(self) -> None:
+        """Removes the file and what lies beside it."""
+        if self.made and self.head_position() == 0:
+            self.close()
+            for suffix in ("", "-wal", "-shm", ".lock"):
+                self.path.with_name(self.path.name + suffix).unlink(missing_ok=True)
 
     def close(self) -> None:
         """Closes the connections and the lock file."""

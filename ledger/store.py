@@ -31,6 +31,8 @@ class Store(ABC):
     log: RegistryLog
     engine: Engine
     read_only: bool
+    made: bool = False
+    """Whether opening it made it."""
     commits_at_once: bool
     """Whether each save commits by itself, or all of a write commit at its end."""
 
@@ -81,6 +83,12 @@ class Store(ABC):
     @abstractmethod
     def close(self) -> None:
         """Closes every connection."""
+
+    def discard(self) -> None:  # noqa: B027 - nothing to do is an answer
+        """Closes a store that opening it made and that nothing was written to, and removes it.
+
+        Does nothing with any other store, nor where removing is not ours (PostgreSQL).
+        """
 
     def row(self, position: int) -> Row | None:
         """The row at a position."""

@@ -2,28 +2,12 @@
 
 from datetime import datetime
 
-import msgspec
-
 from etsledger.domain.times import from_micros, iso, to_micros
 from etsledger.ledger.books import StatementRow
 from etsledger.ledger.postings import movements
-from etsledger.ledger.record import CommandView, split
+from etsledger.ledger.record import read
 from etsledger.ledger.store import Store
 
-
-class _Data(msgspec.Struct):
-    source: str | None = msgspec.field(default=None, name="from")
-    target: str | None = msgspec.field(default=None, name="to")
-
-
-class _Papers(msgspec.Struct):
-    command: CommandView
-    data: _Data
-    recorded_at: datetime
-    type: str
-
-
-_papers = msgspec.json.Decoder(_Papers)
 _FETCH = 2_000
 
 
@@ -76,11 +60,17 @@ def statement_rows(
 def _add_papers(store: Store, account: str, rows: list[StatementRow]) -> None:
     found = {row.position: row for row in store.rows_at([row["position"] for row in rows])}
     for row in rows:
-        papers = _papers.decode(split(found[row["position"]].state)[1])
-        row["recorded_at"] = iso(papers.recorded_at)
-        row["type"] = papers.type
-        ends = {papers.data.source, papers.data.target} - {None, account}
+        stored = found[row["position"]]
+        logged = read(stored.type, stored.state)
+        command = logged.command
+        ends = {
+            other
+            for other, unit, bucket, _ in logged.event.postings()
+            if bucket == "held" and unit == row["unit"] and other != account
+        }
+        row["recorded_at"] = iso(logged.record.recorded_at)
+        row["type"] = stored.type
         row["counterparty"] = ends.pop() if len(ends) == 1 else None
-        row["command_id"] = papers.command.id
-        row["actor"] = papers.command.actor
-        row["reference"] = papers.command.reference
+        row["command_id"] = command.id
+        row["actor"] = command.actor
+        row["reference"] = command.reference

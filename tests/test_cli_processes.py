@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from command_line import PROGRAM, ask, books, lines, no_traceback, ok, process
+from etsledger.ledger import Ledger
 from helpers import command
 
 
@@ -273,3 +274,20 @@ def test_an_unexpected_failure_is_one_line_and_a_hint(store: Path) -> None:
     )  # fmt: skip
     assert "Traceback" in debug.stderr
     assert debug.stderr.endswith("(ETSLEDGER_DEBUG=1 shows the traceback)\n")
+
+
+def test_a_command_on_an_idle_pipe_is_written_and_answered_while_the_pipe_waits(
+    tmp_path: Path,
+) -> None:
+    with start(
+        tmp_path / "b.db", "apply", "-", "--format", "jsonl", stdin=subprocess.PIPE
+    ) as running:
+        assert running.stdin is not None
+        line = {"command": "open_registry", "id": "1", "registry": "trial", "rulebook": "open"}
+        running.stdin.write(json.dumps(line).encode() + b"\n")
+        assert read_line(running)["outcome"] == "accepted"
+        with Ledger.open(tmp_path / "b.db", lock_timeout=5) as other:
+            issue = {"command": "issue", "id": "2", "registry": "trial"}
+            assert other.execute({**issue, "unit": "X", "quantity": 5}).positions == (2,)
+        running.stdin.close()
+        assert running.wait(20) == 0
