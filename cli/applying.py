@@ -147,19 +147,23 @@ def apply(
     if atomic and keep_going:
         raise click.UsageError("--atomic is all or nothing: it cannot --keep-going")
     source, tally = _Files(files), _Tally()
-    with ExitStack() as stack:
-        ledger = stack.enter_context(_open(settings, stack, dry_run=dry_run))
-        bar = stack.enter_context(progress("applying", source.size, "bytes"))
-        source.bar = bar
-        outcomes = _told(
-            ledger.apply(source.lines(), keep_going=keep_going, atomic=atomic, dry_run=dry_run),
-            source, tally, bar,
-        )  # fmt: skip
-        try:
+    try:
+        with ExitStack() as stack:
+            ledger = stack.enter_context(_open(settings, stack, dry_run=dry_run))
+            # No bar where the outcomes go to the very window that it would be drawn in.
+            drawn = form == "table" or not sys.stdout.isatty()
+            bar = (
+                stack.enter_context(progress("applying", source.size, "bytes")) if drawn else Bar()
+            )
+            source.bar = bar
+            outcomes = _told(
+                ledger.apply(source.lines(), keep_going=keep_going, atomic=atomic, dry_run=dry_run),
+                source, tally, bar,
+            )  # fmt: skip
             _write(form, outcomes)
-        finally:
-            if form == "table" and (tally.accepted or tally.duplicate or sys.exc_info()[0] is None):
-                echo(tally.text(dry_run=dry_run, atomic=atomic, keep_going=keep_going))
+    finally:  # after the bar is gone
+        if form == "table" and (tally.accepted or tally.duplicate or sys.exc_info()[0] is None):
+            echo(tally.text(dry_run=dry_run, atomic=atomic, keep_going=keep_going))
     if tally.refused:
         raise click.exceptions.Exit(REFUSED)
 

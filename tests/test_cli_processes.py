@@ -1,5 +1,6 @@
 """The command line as a process: pipes, terminals, interrupts, encodings, start-up cost."""
 
+import contextlib
 import json
 import os
 import pty
@@ -170,6 +171,33 @@ def test_a_terminal_gets_tables_and_progress_apart(store: Path, tmp_path: Path) 
     code, output, errors = at_a_terminal(store, "verify", "--format", "json")
     assert json.loads(output)["ok"] is True
     assert "verifying" in errors
+
+
+def test_in_one_window_the_summary_comes_when_the_bar_is_gone(store: Path, tmp_path: Path) -> None:
+    one = command("issue", "n", unit="CEA:2023", quantity=1, at="2024-07-01")
+    file = tmp_path / "more.jsonl"
+    file.write_text(lines([one]), encoding="utf-8")
+    window, end = pty.openpty()
+    arguments = ["--store", str(store), "apply", str(file)]
+    running = subprocess.Popen(
+        [*PROGRAM, *arguments],
+        stdin=subprocess.DEVNULL,
+        stdout=end,
+        stderr=end,
+        env={**os.environ, "TERM": "xterm", "COLUMNS": "120"},
+    )
+    os.close(end)
+    shown = b""
+    with contextlib.suppress(OSError):  # the other end is closed
+        while data := os.read(window, 65536):
+            shown += data
+    os.close(window)
+    assert running.wait(30) == 0
+    before, summary, after = shown.decode().partition("1 accepted (1 event)")
+    assert summary
+    assert "applying" in before
+    assert before.endswith("\x1b[2K")  # the line of the bar, erased
+    assert "applying" not in after
 
 
 @pytest.mark.parametrize(
