@@ -18,6 +18,7 @@ from common import (
     HERE,
     Line,
     Options,
+    Work,
     at_most,
     duration,
     options,
