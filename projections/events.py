@@ -11,7 +11,7 @@ from etsledger.domain.times import iso, to_micros
 from etsledger.ledger.books import EventRow
 from etsledger.ledger.errors import StoreDamaged
 from etsledger.ledger.postings import movements
-from etsledger.ledger.record import Row, split
+from etsledger.ledger.record import Row, Seal, read_seal, split
 from etsledger.ledger.store import Store
 from etsledger.projections.parties import Parties
 
@@ -19,8 +19,6 @@ from etsledger.projections.parties import Parties
 class _Stored(msgspec.Struct):
     command: dict[str, Any]
     data: dict[str, Any]
-    effective_at: datetime
-    recorded_at: datetime
     rulebook: dict[str, str]
 
 
@@ -49,14 +47,14 @@ def event_rows(
             return
         if (registry and row.registry != registry) or (types and row.type not in types):
             continue
-        event, stored = _event(row)
-        if as_of is not None and stored.effective_at > as_of:
+        event, sealed = _event(row)
+        if as_of is not None and sealed.effective_at > as_of:
             continue
         if back_dated:
-            if stored.effective_at >= stored.recorded_at:
+            if sealed.effective_at >= sealed.recorded_at:
                 continue
-            event["lag_seconds"] = int((stored.recorded_at - stored.effective_at).total_seconds())
-            event["would_have_refused"] = _would_have_refused(store, row, stored)
+            event["lag_seconds"] = int((sealed.recorded_at - sealed.effective_at).total_seconds())
+            event["would_have_refused"] = _would_have_refused(store, row, event["data"], sealed)
         given += 1
         yield event
 
@@ -95,10 +93,10 @@ def _of_account(
     return {one.position for one in found if registry in (None, one.registry)}
 
 
-def _event(row: Row) -> tuple[EventRow, _Stored]:
+def _event(row: Row) -> tuple[EventRow, Seal]:
     try:
         digest, body = split(row.state)
-        stored = _stored.decode(body)
+        stored, sealed = _stored.decode(body), read_seal(body)
     except (msgspec.MsgspecError, TypeError, AttributeError) as error:
         raise StoreDamaged(
             f"the event at position {row.position} cannot be read ({error}); run verify"
@@ -108,8 +106,8 @@ def _event(row: Row) -> tuple[EventRow, _Stored]:
         "position": row.position,
         "registry": row.registry,
         "type": row.type,
-        "effective_at": iso(stored.effective_at),
-        "recorded_at": iso(stored.recorded_at),
+        "effective_at": iso(sealed.effective_at),
+        "recorded_at": iso(sealed.recorded_at),
         "command_id": command["id"],
         "actor": command.get("actor"),
         "approved_by": command.get("approved_by"),
@@ -119,15 +117,14 @@ def _event(row: Row) -> tuple[EventRow, _Stored]:
         "data": stored.data,
         "hash": digest,
     }
-    return event, stored
+    return event, sealed
 
 
-def _would_have_refused(store: Store, row: Row, stored: _Stored) -> list[int]:
+def _would_have_refused(store: Store, row: Row, data: dict[str, Any], sealed: Seal) -> list[int]:
     """What was accepted before a back-dated freeze was known, and would not be after it."""
     if row.type != "AccountFrozen":
         return []
-    data = stored.data
-    since, unit = to_micros(stored.effective_at), data.get("unit") or ALL_UNITS
+    since, unit = to_micros(sealed.effective_at), data.get("unit") or ALL_UNITS
     earlier = [
         move
         for move in movements(store, row.position - 1, data["account"])
