@@ -44,7 +44,9 @@ def test_sessions_show_what_the_document_says(document: Path, session: Session) 
     now = replayed(document, session)
     if UPDATE and normalised(now) != normalised(read(document)):
         document.write_text(now, "utf-8")
-    assert normalised(now) == normalised(read(document))
+    assert normalised(now) == normalised(read(document)), (
+        "read the difference; ETSLEDGER_UPDATE_DOCS=1 makes the document say what is shown now"
+    )
 
 
 @every_document
