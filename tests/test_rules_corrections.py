@@ -191,6 +191,7 @@ def test_reversing_answers_alike_within_one_commit_and_across_commits(
 # -- assertions --------------------------------------------------------------------------------
 
 
+@ON_SQLITE
 @pytest.mark.parametrize(
     ("at", "held"),
     [("2023-12-31", 0), ("2024-01-01", 100), ("2024-02-01", 40), (None, 40), ("2025-01-01", 90)],

@@ -10,6 +10,7 @@ import pytest
 
 from etsledger.ledger import Ledger, Refusal
 from helpers import (
+    ON_SQLITE,
     UNIT,
     DayBook,
     SteppingClock,
@@ -42,6 +43,7 @@ def test_the_same_command_again_is_answered_with_the_first_positions(book: DayBo
     assert told(again(book, TRANSFER)) == duplicate_of(first)
 
 
+@ON_SQLITE
 @pytest.mark.parametrize(
     "spelling",
     [
@@ -62,6 +64,7 @@ def test_the_same_content_in_another_spelling_is_the_same_command(
     assert told(again(book, spelling)) == duplicate_of(first)
 
 
+@ON_SQLITE
 @pytest.mark.parametrize(
     "change",
     [
