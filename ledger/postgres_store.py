@@ -253,7 +253,7 @@ class PostgresStore(Store):
                 "SELECT tgname, prosrc FROM pg_trigger JOIN pg_proc ON pg_proc.oid = tgfoid "
                 "WHERE tgrelid = 'stored_events'::regclass AND tgenabled IN ('O', 'A')"
             )
-            found = dict(connection.execute(query).tuples().all())
+            found = {row.tgname: row.prosrc for row in connection.execute(query)}
         return sorted(name for name in GUARDS if found.get(name) != GUARD_BODY)
 
     def close(self) -> None:
