@@ -4,12 +4,13 @@ from etsledger.ledger import Ledger
 """
 
 from etsledger.domain.errors import Refusal
-from etsledger.ledger.application import Ledger, Line
+from etsledger.ledger.application import Ledger
 from etsledger.ledger.books import BalanceRow, EventRow, StatementRow, SupplyRow
 from etsledger.ledger.clock import Clock, system_clock
 from etsledger.ledger.errors import ImportRefused, LedgerError, StoreError
 from etsledger.ledger.heads import Head, read_head
 from etsledger.ledger.outcomes import Outcome
+from etsledger.ledger.stretches import Line
 from etsledger.ledger.verify import Finding, Report
 
 __all__ = [

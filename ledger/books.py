@@ -4,11 +4,12 @@ Answers live above, in ``etsledger.projections``; the ledger knows only these sh
 finds the implementation by name when the first question is asked.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 from pkgutil import resolve_name
-from typing import Any, NotRequired, Protocol, TypedDict
+from typing import Any, NotRequired, Protocol, TypedDict, Unpack
 
+from etsledger.ledger.clock import Clock
 from etsledger.ledger.store import Store
 
 When = datetime | str | None
@@ -86,33 +87,64 @@ class EventRow(TypedDict):
     would_have_refused: NotRequired[list[int]]
 
 
+class _Viewpoint(TypedDict, total=False):
+    registry: str | None
+    as_of: When
+    known_at: KnownAt
+
+
+class BalanceQuestion(_Viewpoint, total=False):
+    """What narrows a question for balances."""
+
+    account: str | None
+    entity: str | None
+    unit: str | None
+    zero: bool
+    from_log: bool
+
+
+class StatementQuestion(_Viewpoint, total=False):
+    """What narrows a question for a statement."""
+
+    start: When
+    end: When
+
+
+class SupplyQuestion(_Viewpoint, total=False):
+    """What narrows a question for the supply."""
+
+    unit: str | None
+    from_log: bool
+
+
+class EventsQuestion(_Viewpoint, total=False):
+    """What narrows a question for events; positions are inclusive."""
+
+    account: str | None
+    entity: str | None
+    types: Sequence[str]
+    from_position: int
+    to_position: int | None
+    limit: int | None
+    back_dated: bool
+
+
 class Books(Protocol):
     """What can be asked of a ledger at any (as-of, known-at)."""
 
-    def __init__(self, store: Store, clock: Any) -> None: ...
+    def __init__(self, store: Store, clock: Clock) -> None: ...
 
-    def balances(
-        self, *, registry: str | None, account: str | None, entity: str | None,
-        unit: str | None, as_of: When, known_at: KnownAt, zero: bool, from_log: bool,
-    ) -> list[BalanceRow]: ...  # fmt: skip
+    def balances(self, **question: Unpack[BalanceQuestion]) -> list[BalanceRow]: ...
 
     def statement(
-        self, account: str, *, registry: str | None, start: When, end: When, as_of: When,
-        known_at: KnownAt,
-    ) -> list[StatementRow]: ...  # fmt: skip
+        self, account: str, **question: Unpack[StatementQuestion]
+    ) -> list[StatementRow]: ...
 
-    def supply(
-        self, *, registry: str | None, unit: str | None, as_of: When, known_at: KnownAt,
-        from_log: bool,
-    ) -> list[SupplyRow]: ...  # fmt: skip
+    def supply(self, **question: Unpack[SupplyQuestion]) -> list[SupplyRow]: ...
 
-    def events(
-        self, *, registry: str | None, account: str | None, entity: str | None,
-        types: Sequence[str], from_position: int, to_position: int | None,
-        limit: int | None, as_of: When, known_at: KnownAt, back_dated: bool,
-    ) -> Iterator[EventRow]: ...  # fmt: skip
+    def events(self, **question: Unpack[EventsQuestion]) -> Iterator[EventRow]: ...
 
-    def rebuild(self, progress: Any) -> int: ...
+    def rebuild(self, progress: Callable[[int], None] | None = None) -> int: ...
 
 
 def load_books() -> type[Books]:

@@ -1,0 +1,38 @@
+"""Opening the store at a URL or path."""
+
+import os
+from pathlib import Path
+
+from sqlalchemy import make_url
+from sqlalchemy.exc import ArgumentError
+
+from etsledger.ledger.clock import Clock
+from etsledger.ledger.errors import StoreForeign
+from etsledger.ledger.sqlite_store import SqliteStore
+from etsledger.ledger.store import DEFAULT_URL, Store
+
+
+def open_store(
+    url: str | os.PathLike[str] | None, create: bool, read_only: bool, clock: Clock, timeout: float
+) -> Store:
+    """The store at a URL, by its database. Raises StoreError."""
+    text = os.fspath(url) if url is not None else DEFAULT_URL
+    if "://" not in text:
+        text = f"sqlite:///{text}"
+    try:
+        parsed = make_url(text)
+        dialect = parsed.get_backend_name()
+    except (ArgumentError, ValueError) as error:
+        raise StoreForeign(f"{text!r} is no store URL: {error}") from None
+    match dialect:
+        case "sqlite":
+            if not parsed.database or ":memory:" in parsed.database:
+                raise StoreForeign("a ledger is kept in a file: sqlite:///PATH")
+            path = Path(parsed.database)
+            return SqliteStore(path, clock, create=create, read_only=read_only, timeout=timeout)
+        case "postgresql" | "postgres":
+            from etsledger.ledger.postgres_store import PostgresStore
+
+            return PostgresStore(parsed, clock, create=create, read_only=read_only, timeout=timeout)
+        case _:
+            raise StoreForeign(f"no store can be kept at {dialect}://; use sqlite or postgresql")
