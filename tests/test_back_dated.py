@@ -1,14 +1,14 @@
 """Facts recorded after they took effect: listed with their lag and what they would refuse."""
 
+from typing import Any
+
 from helpers import UNIT, DayBook, SteppingClock
 
 
 def back_dated(book: DayBook) -> list[tuple[int, int, list[int]]]:
     """(position, lag in seconds, what would have been refused) without the opening's facts."""
-    return [
-        (event["position"], event["lag_seconds"], event["would_have_refused"])
-        for event in book.ledger.events(back_dated=True, from_position=9)
-    ]
+    listed: list[Any] = list(book.ledger.events(back_dated=True, from_position=9))
+    return [(row["position"], row["lag_seconds"], row["would_have_refused"]) for row in listed]
 
 
 def test_the_back_dated_list_tells_the_lag(book: DayBook, clock: SteppingClock) -> None:

@@ -46,7 +46,7 @@ def test_balances_are_rows_by_registry_account_and_unit(book: DayBook) -> None:
 
 def test_balances_can_be_asked_by_anything(book: DayBook) -> None:
     everything = book.ledger.balances()
-    filters: list[dict[str, str]] = [
+    filters: list[dict[str, Any]] = [
         {"registry": "trial"}, {"registry": "other"}, {"account": "crrc-1"}, {"unit": UNIT},
         {"unit": NEW}, {"entity": "crrc"}, {"entity": "baosteel"},
         {"account": "crrc-1", "unit": UNIT}, {"registry": "trial", "account": "crrc-1"},
@@ -65,12 +65,13 @@ def test_balances_can_be_asked_by_anything(book: DayBook) -> None:
 @ON_SQLITE
 @pytest.mark.parametrize("key", ["registry", "account", "entity", "unit"])
 def test_an_unknown_id_has_no_balances(book: DayBook, key: str) -> None:
+    unknown: dict[str, Any] = {key: "nobody"}
     for from_log in (False, True):
-        assert book.ledger.balances(**{key: "nobody"}, from_log=from_log) == []
+        assert book.ledger.balances(**unknown, from_log=from_log) == []
     if key in ("registry", "unit"):
-        assert book.ledger.supply(**{key: "nobody"}) == []
+        assert book.ledger.supply(**unknown) == []
     if key != "unit":
-        assert list(book.ledger.events(**{key: "nobody"})) == []
+        assert list(book.ledger.events(**unknown)) == []
     assert book.ledger.statement("nobody") == []
 
 

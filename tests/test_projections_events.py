@@ -69,7 +69,8 @@ def test_an_event_is_shown_with_its_papers_and_its_hash(book: DayBook) -> None:
         1, id="papers", at="2024-01-01", actor="mee", approved_by="boss", reference="doc",
         reason="why",
     )  # fmt: skip
-    (event,) = book.ledger.events(from_position=23)
+    (shown,) = book.ledger.events(from_position=23)
+    event: dict[str, Any] = {**shown}
     rulebook, digest = event.pop("rulebook"), event.pop("hash")
     assert rulebook.keys() == {"hash", "name", "version"}
     assert digest == book.ledger.head().hash
