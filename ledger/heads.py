@@ -3,9 +3,11 @@
 Kept elsewhere, a head proves later that nothing before it was changed or cut off.
 """
 
+from contextlib import suppress
 from typing import Any, Final, NamedTuple
 
 import msgspec
+from sqlalchemy.exc import SQLAlchemyError
 
 from etsledger.ledger.errors import ImportRefused
 from etsledger.ledger.merkle import Frontier
@@ -61,7 +63,8 @@ def present_head(store: Store, upto: int | None = None) -> Head:
 
 
 def _save(store: Store, frontier: Frontier) -> None:
-    with store.try_writing() as free:
+    # Kept if it can be kept: the head is known without.
+    with store.try_writing() as free, suppress(SQLAlchemyError):
         if free:
             with store.engine.begin() as connection:
                 store.set_cursor(connection, FRONTIER, frontier.size, frontier.to_bytes())

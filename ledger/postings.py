@@ -12,6 +12,7 @@ from functools import cache
 from typing import Any, Final, NamedTuple
 
 from sqlalchemy import ColumnElement, bindparam, func, insert, select
+from sqlalchemy.exc import SQLAlchemyError
 
 from etsledger.domain.events import ALL_UNITS, Posting
 from etsledger.domain.times import to_micros
@@ -46,7 +47,10 @@ def rows_of_logged(logged: Logged) -> list[PostingRow]:
 
 
 def merge_index(store: Store, upto: int, progress: Callable[[int], None] | None = None) -> int:
-    """Brings the index to ``upto`` if the writer lock is free; gives where it stands now."""
+    """Brings the index to ``upto`` if the writer lock is free; gives where it stands now.
+
+    A store that takes no writes, say on a full disk, is no reason not to answer.
+    """
     done, _ = store.cursor(INDEX)
     while done < upto:
         with store.try_writing() as free:
@@ -55,7 +59,10 @@ def merge_index(store: Store, upto: int, progress: Callable[[int], None] | None 
             done, _ = store.cursor(INDEX)
             if done >= upto:
                 return done
-            done = _merge(store, done, min(upto, done + _MERGE))
+            try:
+                done = _merge(store, done, min(upto, done + _MERGE))
+            except SQLAlchemyError:
+                return done
         if progress:
             progress(done)
     return done

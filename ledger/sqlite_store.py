@@ -269,13 +269,8 @@ class SqliteStore(Store):
     def rows_at(self, positions: Sequence[int]) -> list[Row]:
         """One statement, whatever their number."""
         query = f"{_SELECT} WHERE rowid IN (SELECT value FROM json_each(?)) ORDER BY rowid"
-        connection = self.engine.raw_connection()
-        try:
-            cursor = connection.cursor()
-            cursor.execute(query, (json.dumps(list(positions)),))
-            return [Row(*row) for row in cursor.fetchall()]
-        finally:
-            connection.close()
+        found = self.scan(query, (json.dumps(list(positions)),))
+        return [Row(*row) for chunk in found for row in chunk]
 
     def tail(self, start: int) -> Sequence[Row]:
         """Read on the write's own connection, in one statement."""

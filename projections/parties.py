@@ -1,9 +1,11 @@
 """Who is who: accounts and entities, followed from the log into tables and memory."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any, Final, NamedTuple
 
 from sqlalchemy import insert, select
+from sqlalchemy.exc import SQLAlchemyError
 
 from etsledger.domain.accounts import AccountOpened
 from etsledger.domain.catalogue import EVENT_TYPES
@@ -74,7 +76,9 @@ class Parties:
                 continue  # verify names it; the other answers still stand
         self.position = upto
         if upto - self._saved > LAG:
-            self._save(upto)
+            # Not on a full disk, say: what is not kept is read from the log again.
+            with suppress(SQLAlchemyError):
+                self._save(upto)
 
     def _load(self) -> None:
         with self._store.engine.connect() as connection:
