@@ -183,7 +183,8 @@ class Desk:
         """
         holding = self.registry.holding(account_id, unit)
         if self.effective_at >= holding.last:
-            held, available, lowest = holding.held, holding.available, holding.available
+            held, available = holding.held, holding.available
+            lowest = available
         else:
             held, available, lowest = self.past.depth(
                 self.registry_id, account_id, unit, self.effective_at

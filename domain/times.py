@@ -71,7 +71,7 @@ def parse_instant(text: str, *, end_of_day: bool = False) -> datetime:
 
 def to_micros(instant: datetime) -> int:
     """Microseconds since 1970-01-01T00:00Z: the form instants have in the index tables."""
-    since = instant - _EPOCH
+    since = instant - _EPOCH_SHANGHAI
     return (since.days * 86_400 + since.seconds) * 1_000_000 + since.microseconds
 
 

@@ -72,25 +72,27 @@ class Draft:
         self._known = known
         start = self._here() if atomic else None
         outcomes: list[Outcome] = []
+        accepted = self._accepted
         for prepared in commands:
+            command_id = prepared.command.id
             try:
-                outcomes.append(self._decide_one(prepared))
+                if command_id in accepted or command_id in known:
+                    first = self._first_positions(prepared)
+                    outcomes.append(Outcome(command_id, "duplicate", first))
+                    continue
+                if prepared.children:
+                    positions = self._decide_batch(prepared)
+                else:
+                    positions = self._decide_events(prepared, None)
+                outcomes.append(Outcome(command_id, "accepted", positions))
             except Refusal as refusal:
                 self.refused.append((prepared, refusal))
-                outcomes.append(Outcome(prepared.command.id, "refused", (), refusal))
+                outcomes.append(Outcome(command_id, "refused", (), refusal))
                 if start is not None:
                     self._take_back(start)
                 if atomic or not keep_going:
                     break
         return outcomes
-
-    def _decide_one(self, prepared: Prepared) -> Outcome:
-        command_id = prepared.command.id
-        if command_id in self._accepted or command_id in self._known:
-            return Outcome(command_id, "duplicate", self._first_positions(prepared))
-        if prepared.children:
-            return Outcome(command_id, "accepted", self._decide_batch(prepared))
-        return Outcome(command_id, "accepted", self._decide_events(prepared, None))
 
     def _decide_batch(self, batch: Prepared) -> tuple[int, ...]:
         was_noting = self._scribe.journal is not None
@@ -120,20 +122,17 @@ class Draft:
         first = state.position + 1
         if isinstance(command, OpenRegistry):
             self._append(decide_opening(command, state), prepared, effective_at, batch, None)
+            return self._accept(prepared, first)
+        desk = self._desk
+        if desk is None or desk.registry_id != command.registry:
+            registry = registry_of(state, command.registry)
+            desk = Desk(state, self._past, command.registry, registry, effective_at)
+            self._desk = desk
         else:
-            desk = self._desk_of(command.registry, effective_at)
-            for event in decide(command, desk):
-                self._append(event, prepared, effective_at, batch, desk)
-        return self._accept(prepared, first)
-
-    def _desk_of(self, registry_id: str, effective_at: datetime) -> Desk:
-        desk, state = self._desk, self._scribe.state
-        if desk is not None and state.registries.get(registry_id) is desk.registry:
             desk.turn_to(effective_at)
-            return desk
-        registry = registry_of(state, registry_id)
-        self._desk = Desk(state, self._past, registry_id, registry, effective_at)
-        return self._desk
+        for event in decide(command, desk):
+            self._append(event, prepared, effective_at, batch, desk)
+        return self._accept(prepared, first)
 
     def _append(
         self,
@@ -216,6 +215,7 @@ class Draft:
     def _take_back(self, start: Sizes) -> None:
         mark, entries, commands, postings, accepted = start
         self._scribe.undo(mark)
+        self._desk = None  # its registry may be gone
         while len(self._accepted) > accepted:
             self._accepted.popitem()
         if entries < len(self.entries):

@@ -121,7 +121,7 @@ def seal(record: Record[Any]) -> Entry:
     """Encodes and hashes a record."""
     body = _encode(record)
     digest = sha256(body).hexdigest()
-    state = b'{"hash":"%b","record":%b}' % (digest.encode(), body)
+    state = b"".join((_PREFIX, digest.encode(), _MIDDLE, body, b"}"))
     return Entry(record.registry, record.sequence, record.type, state, record, digest)
 
 
