@@ -28,8 +28,8 @@ from etsledger.ledger.record import split
 from etsledger.ledger.sqlite_recorder import PRAGMAS
 
 BASE = 10_000
-SINGLES, BATCH, RUN = 300, 1_000, 10
-"""A run is 300 transfers one by one, or ten batches of 1,000 in one file."""
+SINGLES, BATCH, RUN = 300, 1_000, 20
+"""A run is 300 transfers one by one, or twenty batches of 1,000 in one file."""
 _EVENT = (
     "INSERT INTO stored_events (rowid, originator_id, originator_version, topic, state) "
     "VALUES (?,?,?,?,?)"

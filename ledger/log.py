@@ -94,7 +94,6 @@ class RegistryLog(Application[str]):
         """
         self.save(
             *written.entries,
-            first_position=written.entries[0].record.position,
             commands=written.commands,
             postings=written.postings,
         )

@@ -4,6 +4,7 @@ import random
 import time
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager
+from operator import attrgetter
 from typing import Any, Final
 
 from eventsourcing.persistence import StoredEvent
@@ -60,6 +61,11 @@ _NAP: Final = 0.003
 """Looks at a taken lock before joining the queue for it, and the shortest wait between two."""
 _COPY: Final = 50
 """From so many rows on, COPY beats statements."""
+
+
+_event_row: Final = attrgetter(
+    "record.position", "originator_id", "originator_version", "topic", "state"
+)
 
 
 def _lock(cursor: Cursor[DictRow], timeout: float) -> None:
@@ -135,11 +141,7 @@ class PostgresRecorder(PostgresApplicationRecorder):
         self, stored_events: Sequence[StoredEvent], **kwargs: Any
     ) -> Sequence[int] | None:
         """Everything of one write, on the transaction that holds the writer lock."""
-        first: int = kwargs["first_position"]
-        events = [
-            (position, e.originator_id, e.originator_version, e.topic, e.state)
-            for position, e in enumerate(stored_events, first)
-        ]
+        events = list(map(_event_row, stored_events))
         columns = "notification_id, originator_id, originator_version, topic, state"
         self._insert(_INSERT_EVENT, f"stored_events ({columns})", events)
         self._insert(_INSERT_COMMAND, "ledger_commands", kwargs["commands"])

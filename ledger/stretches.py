@@ -12,7 +12,7 @@ from etsledger.ledger.writer import Job
 
 CHUNK: Final = 1_000
 """Commands of a file that share one commit; each is still accepted or refused by itself."""
-TURN: Final = 16
+TURN: Final = 20
 """Stretches of ``CHUNK`` commands that one turn writes before others may."""
 
 Sendable = Command | Mapping[str, Any] | str | bytes
@@ -38,7 +38,6 @@ class Stretch(Job):
     ) -> None:
         super().__init__((), atomic=atomic, keep_going=keep_going)
         self._given = given
-        self._places: list[int] = []
         self._bad: list[tuple[int, Outcome]] = []
 
     def make_ready(self) -> None:
@@ -47,7 +46,6 @@ class Stretch(Job):
         for place, (number, given) in enumerate(self._given):
             try:
                 ready.append(prepare(given))
-                self._places.append(place)
             except InvalidCommand as refusal:
                 outcome = Outcome(id_of(given), "refused", (), refusal, number)
                 self._bad.append((place, outcome))
@@ -65,13 +63,15 @@ class Stretch(Job):
 
         Of an all-or-nothing stretch that is refused, the refusal alone.
         """
-        for place, outcome in zip(self._places, self.outcomes, strict=False):
+        bad = {place for place, _ in self._bad}
+        places = [place for place in range(len(self._given)) if place not in bad]
+        for place, outcome in zip(places, self.outcomes, strict=False):
             outcome.line = self._given[place][0]
         if self.atomic and (self._bad or any_refused(self.outcomes)):
             return [self._bad[0][1]] if self._bad else self.outcomes[-1:]
         if not self._bad or super().stopped:
             return self.outcomes
-        answers = [*zip(self._places, self.outcomes, strict=False), *self._bad]
+        answers = [*zip(places, self.outcomes, strict=False), *self._bad]
         return [outcome for _, outcome in sorted(answers, key=lambda one: one[0])]
 
 
