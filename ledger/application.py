@@ -70,6 +70,7 @@ class Ledger:
 
     def close(self) -> None:
         """Closes the store."""
+        self._writer.close()
         self._store.close()
 
     def __enter__(self) -> Self:

@@ -90,6 +90,12 @@ class Writer:
         self._past.end()
         self._present.forget()
 
+    def close(self) -> None:
+        """Ends the thread that saves."""
+        if self._saver is not None and self._pid == os.getpid():
+            self._saver.shutdown()
+            self._saver = None
+
     # -- in turn -------------------------------------------------------------------------
 
     def submit(self, job: Job) -> list[Outcome]:
