@@ -198,6 +198,21 @@ def test_adoptions_recorded_out_of_order_stand_in_order_of_effect(book: DayBook)
     assert names == ["open", "earlier", "earlier", "later", "open"]
 
 
+@pytest.mark.parametrize("chunk", [1, 100])
+def test_commands_of_one_commit_each_have_the_rulebook_of_their_own_time(
+    book: DayBook, chunk: int
+) -> None:
+    book.send("adopt_rulebook", rulebook=open_rulebook(name="later"), at="2024-03-01")
+    days = ("2024-02-01", "2024-04-01", "2024-02-29", "2024-03-01", "2024-01-01")
+    sent = [command("issue", f"i{day}", unit=UNIT, quantity=1, at=day) for day in days]
+    for _ in book.ledger.apply(sent, chunk=chunk):
+        pass
+    issued = book.ledger.events(types=["UnitsIssued"])
+    assert [(event["command_id"], event["rulebook"]["name"]) for event in issued] == [
+        (f"i{day}", "later" if day >= "2024-03-01" else "open") for day in days
+    ]
+
+
 def test_of_two_rulebooks_for_one_instant_the_later_recorded_decides(book: DayBook) -> None:
     for name in ("first", "second"):
         book.send("adopt_rulebook", rulebook=open_rulebook(name=name), at="2024-03-01")

@@ -1,5 +1,6 @@
 """InvalidCommand: the shape of a command, field by field, before anything else is asked."""
 
+import json
 from typing import Any
 
 import pytest
@@ -180,6 +181,24 @@ def test_garbage_is_refused_with_its_reason(given: Any, names: str) -> None:
     refusal = invalid(given)
     assert names in refusal.message
     assert "field" in refusal.numbers
+
+
+@pytest.mark.parametrize(
+    "twice",
+    ['"quantity":1', '"quantity":2', '"unit":"X"', '"actor":"b"', '"id":"2"', '"command":"issue"',
+     '"registry":"trial"', '"reason":"registry"'],
+)  # fmt: skip
+@pytest.mark.parametrize("registry", ["", ',"registry":"trial"'])
+def test_a_field_given_twice_is_refused_however_plain_the_line(twice: str, registry: str) -> None:
+    plain = '{"command":"issue","id":"1","unit":"X","quantity":1,"actor":"a","reason":"registry"'
+    if twice == '"registry":"trial"':
+        registry = ',"registry":"trial"'
+    good = plain + registry + "}"
+    assert prepare(good).command.id == "1"
+    field = json.loads("{" + twice + "}").popitem()[0]
+    for line in (good[:-1] + "," + twice + "}", "{" + twice + "," + good[1:]):
+        assert invalid(line).numbers["field"] == field
+        assert invalid(line.encode()).numbers["field"] == field
 
 
 def test_a_quantity_is_frozen_of_a_named_unit() -> None:
