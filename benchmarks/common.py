@@ -66,6 +66,17 @@ def alternate(rounds: int, *sides: Work) -> list[list[float]]:
     return times
 
 
+def turns(works: Iterable[Work]) -> Work:
+    """One call for each piece of work that was made ready, in order."""
+    ready = iter(works)
+
+    def turn() -> object:
+        work = next(ready)
+        return work()
+
+    return turn
+
+
 class Bar(NamedTuple):
     """Between what a ratio must lie, and what is aimed at."""
 

@@ -10,9 +10,22 @@ the store and asks about all accounts once.
 import random
 import sys
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 
-from common import Bar, Line, Options, alternate, at_most, duration, options, report, run, single
+from common import (
+    Bar,
+    Line,
+    Options,
+    alternate,
+    at_most,
+    duration,
+    options,
+    report,
+    run,
+    single,
+    turns,
+)
 from history import START, YEARS, History, account, store
 from sqlalchemy import Connection, bindparam, create_engine, func, select
 
@@ -48,17 +61,12 @@ def one_account(ledger: Ledger, connection: Connection, given: Options) -> list[
         bare = connection.execute(ONE, {"account": name, "at": to_micros(at)}).all()
         if ours != {unit: int(quantity) for unit, quantity in bare if quantity}:
             raise RuntimeError(f"{name} at {at}: {ours} is not {bare}")
-    ours_asked, bare_asked = iter(asked), iter(asked)
-
-    def ours_next() -> None:
-        name, at = next(ours_asked)
-        ledger.balances(account=name, as_of=at)
-
-    def bare_next() -> None:
-        name, at = next(bare_asked)
-        connection.execute(ONE, {"account": name, "at": to_micros(at)}).all()
-
-    return alternate(len(asked), ours_next, bare_next)
+    values = [{"account": name, "at": to_micros(at)} for name, at in asked]
+    return alternate(
+        len(asked),
+        turns([partial(ledger.balances, account=name, as_of=at) for name, at in asked]),
+        turns([lambda v=value: connection.execute(ONE, v).all() for value in values]),
+    )
 
 
 def all_accounts(ledger: Ledger, connection: Connection, rounds: int) -> list[list[float]]:
