@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from etsledger.domain.errors import InvalidCommand, RouteNotAllowed, UnitNotAllowed
+from etsledger.domain.events import ALL_UNITS
 
 if TYPE_CHECKING:
     from etsledger.domain.rulebook_schema import Route, RulebookData
@@ -57,7 +58,8 @@ class Rulebook:
         """The kind of a unit. Raises UnitNotAllowed for one this registry does not know."""
         if unit not in self._unit_kind:
             found = (name for name, pattern in self._unit_patterns if pattern.fullmatch(unit))
-            self._unit_kind[unit] = next(found, None)
+            # "*" stands for all units in a freeze; no pattern can make it one of them.
+            self._unit_kind[unit] = next(found, None) if unit != ALL_UNITS else None
         kind = self._unit_kind[unit]
         if kind is None:
             known = ", ".join(f"{k.name} ({k.pattern})" for k in self.data.unit_kinds)
