@@ -7,7 +7,7 @@ known-at a position is a store built from the commands up to it.
 
 from collections.abc import Iterator
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, ClassVar
 
 from hypothesis import strategies as st
 from hypothesis.stateful import (
@@ -21,6 +21,7 @@ from etsledger.domain.catalogue import apply
 from etsledger.domain.state import Scribe, State
 from etsledger.domain.times import iso
 from etsledger.ledger import Ledger, Refusal
+from etsledger.ledger.postings import INDEX
 from etsledger.ledger.record import read
 from etsledger.ledger.snapshots import state_bytes
 from etsledger.ledger.tables import snapshots as snapshot_table
@@ -56,6 +57,9 @@ soon = st.one_of(st.none(), st.integers(0, 30), offsets)
 
 class Books(RuleBasedStateMachine):
     """A day at the registry: the ledger does, the model watches."""
+
+    short_strides: ClassVar[bool] = False
+    """Whether snapshots and index merges happen every few events, and must have happened."""
 
     def new_url(self) -> str:
         """Where a new store is to be."""
@@ -301,6 +305,9 @@ class Books(RuleBasedStateMachine):
         assert state_bytes(replayed(self.ledger)) == live
         with Ledger.open(self.ledger_url, clock=self.clock) as again:
             assert state_bytes(live_state(again)) == live
+            if self.short_strides:
+                assert again.store.count(snapshot_table) > 0
+                assert again.store.cursor(INDEX)[0] > 0
             with again.store.engine.begin() as connection:
                 connection.execute(delete(snapshot_table))
         with Ledger.open(self.ledger_url, clock=self.clock) as again:

@@ -158,6 +158,15 @@ def test_the_open_rulebook_takes_no_other_units(book: DayBook, unit: str) -> Non
     book.refused("UnitNotAllowed", "issue", unit=unit, quantity=1)
 
 
+def test_the_sign_for_all_units_is_no_unit_under_any_pattern(ledger: Ledger) -> None:
+    everything = [{"name": "any", "pattern": ".*", "source": "ets"}]
+    send_all(ledger, trial_registry(open_rulebook(name="anything", unit_kinds=everything)))
+    book = DayBook(ledger)
+    book.issue(1, unit="碳配额 2023 [*]")
+    book.refused("UnitNotAllowed", "issue", unit="*", quantity=1)
+    book.refused("UnitNotAllowed", "freeze", account="crrc-1", unit="*")
+
+
 # -- adoption ----------------------------------------------------------------------------------
 
 
