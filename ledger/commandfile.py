@@ -88,7 +88,7 @@ def _prepare_fast(line: bytes) -> Prepared | None:
         return None
     try:
         command = _fast.decode(line)
-    except (msgspec.MsgspecError, UnicodeDecodeError):
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         return None
     if isinstance(command, Batch):
         return None
@@ -97,7 +97,7 @@ def _prepare_fast(line: bytes) -> Prepared | None:
     except InvalidCommand:
         return None
     marks = prepared.content.count(b'"')
-    if b'"registry"' not in line:
+    if b'"registry":' not in line:  # the name; it may be a text too
         marks -= 4
     return prepared if line.count(b'"') == marks else None
 
