@@ -19,6 +19,7 @@ from etsledger.domain.assertions import BalanceAsserted
 from etsledger.domain.catalogue import apply
 from etsledger.domain.state import Scribe, State
 from etsledger.domain.times import to_micros
+from etsledger.ledger.collector import collector_paused
 from etsledger.ledger.derived import Decoded, DerivedTables
 from etsledger.ledger.errors import LedgerError
 from etsledger.ledger.fitting import unfit
@@ -242,6 +243,11 @@ def verify(
     ``head`` is one kept elsewhere; ``chain_only`` leaves out everything but the chain;
     ``progress`` is called with the position reached.
     """
+    with collector_paused():
+        return _verify(store, head, chain_only, progress)
+
+
+def _verify(store: Store, head: Head | None, chain_only: bool, progress: Progress | None) -> Report:
     walk = _Walk(store, head, whole=not chain_only)
     for name in store.missing_guards():
         walk.find("guard", None, f"the database's guard {name} is missing: rows can be changed")

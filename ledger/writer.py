@@ -7,7 +7,6 @@ looks in the log before anything is answered. Threads that write at the same tim
 one commit (group commit).
 """
 
-import gc
 import os
 import sys
 import threading
@@ -23,6 +22,7 @@ from etsledger.domain.errors import Conflict
 from etsledger.domain.state import Mark
 from etsledger.ledger import journal
 from etsledger.ledger.clock import Clock, recording_time
+from etsledger.ledger.collector import collector_paused
 from etsledger.ledger.commandfile import Prepared, batch_content
 from etsledger.ledger.drafting import Draft, Known
 from etsledger.ledger.log import Written
@@ -223,7 +223,7 @@ class Writer:
 
     def _stream(self, jobs: Sequence[Job]) -> None:
         reached: list[Job] = []
-        with self._store.writing(), _quick_switches(), _collector_paused():
+        with self._store.writing(), _quick_switches(), collector_paused():
             self._present.catch_up()
             draft = self._draft(may_merge=True)
             saving: Future[None] | None = None
@@ -318,18 +318,6 @@ class Writer:
             return []
         first, last = known[command_id]
         return [read(row.type, row.state) for row in self._store.rows(first - 1, last)]
-
-
-@contextmanager
-def _collector_paused() -> Generator[None]:
-    """No garbage collection during a stream: it makes no cycles, only many tuples."""
-    was_on = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_on:
-            gc.enable()
 
 
 @contextmanager
