@@ -154,9 +154,17 @@ class Desk:
             self._not_stopped(account_id, account, unit, ("out", "both"))
 
     def may_receive(self, account_id: str, account: Account, unit: str) -> None:
-        """Raises AccountClosed or AccountFrozen when the account may not receive ``unit``."""
+        """Raises AccountClosed or AccountFrozen when the account may not receive ``unit``.
+
+        An account that is to close takes no late credit either: it would close with units.
+        """
         if account.closed_at is not None:
             self.open_at_effective_time(account_id, account)
+            raise AccountClosed(
+                f"account {account_id} closed empty at {iso(account.closed_at)}; a credit that "
+                f"takes effect at {iso(self.effective_at)} would be in it for ever",
+                account=account_id, closed_at=iso(account.closed_at),
+            )  # fmt: skip
         if account.stops:
             self._not_stopped(account_id, account, unit, ("both",))
 

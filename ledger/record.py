@@ -68,6 +68,10 @@ class CommandView(msgspec.Struct, frozen=True, gc=False):
     reason: str | None = None
 
 
+class _Papers(msgspec.Struct, frozen=True, gc=False):
+    command: CommandView
+
+
 class Row(NamedTuple):
     """One row of the log as the database gives it."""
 
@@ -109,6 +113,7 @@ class Logged(NamedTuple):
 
 _encode = msgspec.json.Encoder().encode
 _command_decoder: Final = msgspec.json.Decoder(CommandView)
+_papers_decoder: Final = msgspec.json.Decoder(_Papers)
 _seal_decoder: Final = msgspec.json.Decoder(Seal)
 _raw_decoder: Final = msgspec.json.Decoder(Record[dict[str, Any]])
 _decoders: Final[dict[str, msgspec.json.Decoder[Record[Any]]]] = {
@@ -141,6 +146,11 @@ def hash_of(state: bytes) -> str:
 def read_seal(body: bytes) -> Seal:
     """The sealed columns of a record. Raises msgspec.DecodeError for garbage."""
     return _seal_decoder.decode(body)
+
+
+def read_command(body: bytes) -> CommandView:
+    """The id, actor and papers of the command in a record. Raises msgspec.DecodeError."""
+    return _papers_decoder.decode(body).command
 
 
 def read(topic: str, state: bytes) -> Logged:

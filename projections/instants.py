@@ -3,9 +3,12 @@
 from datetime import datetime
 from typing import NamedTuple
 
+import msgspec
+
 from etsledger.domain.times import normalise, parse_instant
 from etsledger.ledger.books import KnownAt, When
 from etsledger.ledger.clock import Clock
+from etsledger.ledger.errors import StoreDamaged
 from etsledger.ledger.record import read_seal, split
 from etsledger.ledger.store import Store
 
@@ -31,7 +34,20 @@ def instant(when: When, *, end_of_day: bool = True) -> datetime | None:
 
 def viewpoint(store: Store, clock: Clock, as_of: When, known_at: KnownAt, head: int) -> Viewpoint:
     """The viewpoint of a question at a log of ``head`` events. Raises ValueError."""
-    return Viewpoint(instant(as_of) or clock(), position_known(store, known_at, head))
+    upto = position_known(store, known_at, head)
+    return Viewpoint(instant(as_of) or _now(store, clock, upto), upto)
+
+
+def _now(store: Store, clock: Clock, upto: int) -> datetime:
+    """The present of a question: a clock that was set back does not hide what was recorded."""
+    row = store.row(upto) if upto else None
+    now = clock()
+    if row is None:
+        return now
+    try:
+        return max(now, read_seal(split(row.state)[1]).recorded_at)
+    except (StoreDamaged, msgspec.MsgspecError):
+        return now  # verify names the row; the other answers still stand
 
 
 def position_known(store: Store, known_at: KnownAt, head: int) -> int:

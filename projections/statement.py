@@ -4,8 +4,9 @@ from datetime import datetime
 
 from etsledger.domain.times import from_micros, iso, to_micros
 from etsledger.ledger.books import StatementRow
+from etsledger.ledger.errors import UnknownEventType
 from etsledger.ledger.postings import movements
-from etsledger.ledger.record import read
+from etsledger.ledger.record import Row, read, read_command, read_seal, split
 from etsledger.ledger.store import Store
 
 _FETCH = 2_000
@@ -61,16 +62,25 @@ def _add_papers(store: Store, account: str, rows: list[StatementRow]) -> None:
     found = {row.position: row for row in store.rows_at([row["position"] for row in rows])}
     for row in rows:
         stored = found[row["position"]]
-        logged = read(stored.type, stored.state)
-        command = logged.command
-        ends = {
-            other
-            for other, unit, bucket, _ in logged.event.postings()
-            if bucket == "held" and unit == row["unit"] and other != account
-        }
-        row["recorded_at"] = iso(logged.record.recorded_at)
+        body = split(stored.state)[1]
+        command = read_command(body)
+        row["recorded_at"] = iso(read_seal(body).recorded_at)
         row["type"] = stored.type
-        row["counterparty"] = ends.pop() if len(ends) == 1 else None
+        row["counterparty"] = _other_side(stored, account, row["unit"])
         row["command_id"] = command.id
         row["actor"] = command.actor
         row["reference"] = command.reference
+
+
+def _other_side(stored: Row, account: str, unit: str) -> str | None:
+    """The account at the other end of a movement, if there is one and the event is known."""
+    try:
+        postings = read(stored.type, stored.state).event.postings()
+    except UnknownEventType:
+        return None
+    ends = {
+        other
+        for other, moved, bucket, _ in postings
+        if bucket == "held" and moved == unit and other != account
+    }
+    return ends.pop() if len(ends) == 1 else None

@@ -280,3 +280,14 @@ def test_under_freezegun_the_ledger_lives_at_the_frozen_time(store_url: str) -> 
         assert ledger.verify().ok
     with Ledger.open(store_url) as ledger:  # … and is read back at any other
         assert DayBook(ledger).held(as_of="2024-12-31") == 23
+
+
+def test_a_clock_set_back_hides_nothing_from_a_bare_question(
+    book: DayBook, clock: SteppingClock
+) -> None:
+    clock.now = "2024-06-01"
+    book.issue(5)
+    clock.now = "2024-05-01"
+    assert book.held() == 5
+    [row] = book.ledger.balances(account="crrc-1", known_at="@0") or [{"quantity": 0}]
+    assert row["quantity"] == 0

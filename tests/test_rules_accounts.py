@@ -122,14 +122,17 @@ def test_a_closed_account_takes_part_in_nothing_from_then_on(book: DayBook) -> N
             assert refusal.numbers["closed_at"] == "2024-03-01T00:00:00+08:00"
 
 
-def test_an_account_that_is_to_close_takes_part_until_then(book: DayBook) -> None:
+def test_an_account_that_is_to_close_closes_once_and_empty(book: DayBook) -> None:
     book.issue(10, to="crrc-1", at="2021-01-01")
     book.send("close_account", account="desk-1", at="2024-03-01")
     just_before = "2024-02-29T23:59:59.999999"
-    there = book.transfer(1, "crrc-1", "desk-1", at="2024-02-01")
-    book.transfer(1, "desk-1", "crrc-1", at=just_before)
     book.refused("AccountNotEmpty", "close_account", account="desk-1", at=just_before)
-    assert there.outcome == "accepted"
+    refusal = book.refused(
+        "AccountClosed", "transfer", unit=UNIT, quantity=1, from_="crrc-1", to="desk-1",
+        kind="free", at=just_before,
+    )  # fmt: skip
+    assert refusal.numbers["account"] == "desk-1"
+    assert book.held("desk-1") == 0
 
 
 def test_entities_keep_what_was_registered_of_them(book: DayBook) -> None:
@@ -139,3 +142,13 @@ def test_entities_keep_what_was_registered_of_them(book: DayBook) -> None:
     }  # fmt: skip
     book.send("register_entity", **given)
     assert records(book.ledger)[-1]["record"]["data"] == given
+
+
+def test_a_closed_account_takes_no_late_credit(book: DayBook) -> None:
+    book.send("open_account", account="brief", kind="institution")
+    book.send("close_account", account="brief", effective_at="2024-03-01")
+    refusal = book.refused(
+        "AccountClosed", "issue", unit=UNIT, quantity=1, to="brief", effective_at="2024-02-01"
+    )
+    assert refusal.numbers["account"] == "brief"
+    assert book.held("brief") == 0
