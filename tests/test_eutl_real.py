@@ -259,3 +259,15 @@ def test_applying_it_again_changes_nothing(ledger: Ledger) -> None:
         outcomes = Counter(one.outcome for one in ledger.apply(commands(file)))
     assert outcomes == {"duplicate": 9_766}
     assert ledger.head() == head
+
+
+@pytest.mark.postgres
+def test_export_into_postgresql_gives_the_same_head_and_the_same_balances(
+    ledger: Ledger, postgres_url: str
+) -> None:
+    with Ledger.open(postgres_url, create=True) as copy:
+        assert copy.import_log(ledger.export()) == ledger.head().position
+        assert copy.head() == ledger.head()
+        assert copy.balances() == ledger.balances()
+        assert copy.balances(as_of=INSTANTS[2]) == ledger.balances(as_of=INSTANTS[2])
+        assert copy.verify(head=ledger.head()).ok
