@@ -23,7 +23,7 @@ from etsledger.ledger import Ledger
 
 ACCOUNTS = 10
 PROCESSES = 4
-SECONDS = 0.75
+SECONDS = 3.0
 BASE = 10_000
 
 
