@@ -25,8 +25,8 @@ _NETWORK_FILE_SYSTEMS = {
 }  # fmt: skip
 
 
-_NAPS = 10
-_NAP = 0.001
+_NAPS = 15
+_NAP = 0.004
 """Looks at a taken lock before joining the queue for it, and the shortest wait between two."""
 
 
@@ -135,7 +135,7 @@ class WriterLock:
         for nap in range(_NAPS):
             if self._try(fd):
                 break
-            time.sleep(random.uniform(0.5, 1.5) * min(nap + 1, 4) * _NAP)
+            time.sleep(random.uniform(0.5, 1.5) * min(nap + 1, 5) * _NAP)
         else:
             if not self._try(fd):
                 self._wait(fd)

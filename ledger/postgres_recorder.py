@@ -56,8 +56,8 @@ _INSERT_EVENT: Final = (
 )
 _INSERT_COMMAND: Final = "INSERT INTO ledger_commands VALUES (%s,%s,%s)"
 _INSERT_POSTING: Final = "INSERT INTO ledger_postings VALUES (%s,%s,%s,%s,%s,%s,%s,%s)"
-_NAPS: Final = 30
-_NAP: Final = 0.003
+_NAPS: Final = 15
+_NAP: Final = 0.01
 """Looks at a taken lock before joining the queue for it, and the shortest wait between two."""
 _COPY: Final = 50
 """From so many rows on, COPY beats statements."""
