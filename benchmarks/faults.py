@@ -141,7 +141,7 @@ def faults() -> dict[str, Fault]:
         "forks, SQLite": lambda s: fork_and_write(s.sqlite, writes=s.of(30, 200)),
         "forks, PostgreSQL": lambda s: fork_and_write(s.postgres, writes=s.of(30, 100)),
         "lost connections, PostgreSQL": lambda s: lose_connections(
-            s.postgres, seed=s.seed, writes=s.of(200, 1_000)
+            s.postgres, seed=s.seed, rounds=s.of(5, 30)
         ),
         "a clock set back and leaping, SQLite": lambda s: misset_clock(s.sqlite),
         "a clock set back and leaping, PostgreSQL": lambda s: misset_clock(s.postgres),

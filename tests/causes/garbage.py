@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from causes.common import answers, etsledger, expect, whole
 from etsledger.domain.catalogue import MODELS
+from etsledger.ledger.commandfile import MAX_LINE
 from helpers import command, trial_registry
 
 _TEXTS: Final = (
@@ -28,11 +29,17 @@ _TIMES: Final = (
 )  # fmt: skip
 
 
-def fuzz(url: str, *, seed: int, lines: int, longest: int = 1_000_000) -> str:
-    """Applies so many lines of garbage; ``longest`` is the length of the longest."""
+def fuzz(url: str, *, seed: int, lines: int, longest: int = 1_000_000, huge: bool = False) -> str:
+    """Applies so many lines of garbage, up to ``longest`` bytes each.
+
+    ``huge`` adds one that is longer than any line that is taken.
+    """
     choose = random.Random(seed)
     made = [json.dumps(one).encode() for one in trial_registry()]
     made += [_line(choose, number, longest) for number in range(lines)]
+    if huge:
+        made.append(b'{"command": "issue", "id": "huge", "reason": "' + b"x" * MAX_LINE + b'"}')
+        made.append(json.dumps(command("issue", "after", unit="CEA:2023", quantity=1)).encode())
     given = b"\n".join(made) + b"\n"
     expected = [number for number, line in enumerate(made, 1) if line and not line.isspace()]
     done = etsledger(

@@ -147,7 +147,7 @@ def kept_of_file(url: str, lines: list[dict[str, Any]], answered: list[dict[str,
         ends[len(expected)] = number
     found = [record["command"]["id"] for record in log]
     expect(found == expected[: len(found)], "the log is not the beginning of the file")
-    expect(len(found) in ends, f"a batch is half-written: the log ends with {found[-1]}")
+    expect(len(found) in ends, f"a batch is half-written: the log ends with {found[-1:]}")
     for answer in answered:
         for position in answer["positions"]:
             expect(
