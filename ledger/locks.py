@@ -26,7 +26,7 @@ _NETWORK_FILE_SYSTEMS = {
 
 
 _NAPS = 15
-_NAP = 0.004
+_NAP = 0.01
 """Looks at a taken lock before joining the queue for it, and the shortest wait between two."""
 
 
