@@ -22,7 +22,7 @@ from etsledger.ledger.store import Store
 from etsledger.ledger.tables import postings, postings_by_account
 
 INDEX: Final = "postings_by_account"
-LAG: Final = 1_000
+LAG: Final = 100
 """Positions the index may lag before a reader asks for the lock to merge it."""
 _MERGE: Final = 200_000
 
