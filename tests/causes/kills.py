@@ -6,8 +6,9 @@ import subprocess
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import datetime, timedelta
-from typing import Any
+from typing import IO, Any
 
 from causes.common import (
     PROGRAM,
@@ -18,6 +19,7 @@ from causes.common import (
     expect,
     file_of,
     opening,
+    path_of,
     records,
     verified,
     whole,
@@ -26,6 +28,8 @@ from etsledger.domain.times import SHANGHAI
 from helpers import command
 
 ACCOUNTS = [f"account-{i}" for i in range(10)]
+STEP = 40
+"""Commands that are sent at a time down a slow pipe."""
 
 
 def story(count: int, seed: int) -> list[dict[str, Any]]:
@@ -59,7 +63,8 @@ def kill_during_apply(
 
     What was answered is in the log; the log is the beginning of the file, batches whole;
     it verifies; the file run again ends where a file that was never killed ends. ``piped``
-    feeds every file through a slow pipe (else every third), so that commits are small.
+    sends every file a few commands at a time, waiting for the answers (else every second
+    one), so that commits are small.
     """
     choose = random.Random(seed)
     lines = story(commands, seed)
@@ -69,12 +74,14 @@ def kill_during_apply(
     took = time.monotonic() - begun
     expect(done.code == 0, f"the file itself: {done.err}")
     end = balances(reference)
-    figures: list[tuple[int, int]] = []
+    kept: list[int] = []
+    answered_in_all = 0
     for number in range(rounds):
         url = new_url()
-        slowly = piped or number % 3 == 2
+        slowly = piped or number % 2 == 1
         before, answered = _killed(url, lines, choose, took, slowly=slowly)
-        figures.append((len(answered), before))
+        kept.append(before)
+        answered_in_all += len(answered)
         again = etsledger(url, "apply", "--format", "jsonl", "-", given=file_of(lines))
         expect(again.code == 0, f"again: {again.code} {again.err}")
         outcomes = [answer["outcome"] for answer in answers(again.out)]
@@ -84,11 +91,11 @@ def kill_during_apply(
         )
         expect(balances(url) == end, "the balances are not those of a file that was never killed")
         whole(url)
-    cut = sum(0 < kept < len(lines) for _, kept in figures)
-    expect(cut >= rounds // 4, f"only {cut} of {rounds} kills hit the middle: {figures}")
+    cut = sum(0 < number < len(lines) for number in kept)
+    expect(cut >= rounds // 2, f"only {cut} of {rounds} kills hit the middle: {kept}")
     return (
-        f"{rounds} kills, {cut} of them in the middle of {len(lines)} commands; "
-        f"answered/kept {figures[0][0]}/{figures[0][1]} .. {figures[-1][0]}/{figures[-1][1]}"
+        f"{rounds} kills, {cut} of them in the middle of {len(lines):,} commands (kept "
+        f"{min(kept):,} to {max(kept):,}); {answered_in_all:,} answers before them, all kept"
     )
 
 
@@ -98,37 +105,58 @@ def _killed(
     """Kills one ``apply``; gives how many commands the log holds, and the answers."""
     running = subprocess.Popen(
         [*PROGRAM, "--store", url, "apply", "--format", "jsonl", "-"],
-        stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
     )  # fmt: skip
     assert running.stdin is not None
     assert running.stdout is not None
-    feeder = threading.Thread(target=_feed, args=(running.stdin, lines, slowly))
-    killer = threading.Timer(
-        took * choose.uniform(0.35, 1.0), running.kill
-    )  # before a third of the time the program has hardly started
-    feeder.start()
-    killer.start()
-    out = running.stdout.read()
+    out = b""
+    if slowly:
+        out = _talk(running, lines, choose.randrange(STEP, len(lines) * 3 // 4))
+        time.sleep(choose.uniform(0, 0.02))
+        feeder = threading.Thread()
+    else:
+        feeder = threading.Thread(target=_feed, args=(running.stdin, file_of(lines)))
+        begun = time.monotonic()
+        feeder.start()
+        _wait_for_the_first_write(url, running)
+        left = took - (time.monotonic() - begun)
+        time.sleep(max(left, 0.1) * choose.uniform(0, 0.8))
+    running.kill()
+    if feeder.ident:
+        feeder.join()
+    out += running.stdout.read()
+    for pipe in (running.stdout, running.stdin):
+        with suppress(BrokenPipeError):
+            pipe.close()
     running.wait()
-    killer.cancel()
-    feeder.join()
-    if running.stderr is not None:
-        running.stderr.close()
-    running.stdout.close()
     return kept_of_file(url, lines, answers(out)), answers(out)
 
 
-def _feed(pipe: Any, lines: list[dict[str, Any]], slowly: bool) -> None:
-    try:
-        with pipe:
-            step = 40 if slowly else 1_000_000
-            for start in range(0, len(lines), step):
-                pipe.write(file_of(lines[start : start + step]))
-                pipe.flush()
-                if slowly:
-                    time.sleep(0.002)
-    except OSError:
-        return  # it was killed
+def _talk(running: subprocess.Popen[bytes], lines: list[dict[str, Any]], enough: int) -> bytes:
+    """Sends a few commands and waits for their answers, and so on; sends more at the end."""
+    assert running.stdin is not None
+    assert running.stdout is not None
+    out: list[bytes] = []
+    for start in range(0, len(lines), STEP):
+        running.stdin.write(file_of(lines[start : start + STEP]))
+        running.stdin.flush()
+        if len(out) >= enough:
+            break
+        while len(out) < start + STEP:
+            out.append(running.stdout.readline())
+            expect(out[-1], "no answer, and the end")
+    return b"".join(out)
+
+
+def _feed(pipe: IO[bytes], given: bytes) -> None:
+    with suppress(BrokenPipeError), pipe:  # broken when it is killed
+        pipe.write(given)
+
+
+def _wait_for_the_first_write(url: str, running: subprocess.Popen[bytes]) -> None:
+    log = path_of(url).with_name(path_of(url).name + "-wal")
+    while running.poll() is None and not (log.exists() and log.stat().st_size > 500_000):
+        time.sleep(0.005)
 
 
 def kept_of_file(url: str, lines: list[dict[str, Any]], answered: list[dict[str, Any]]) -> int:
