@@ -160,7 +160,7 @@ def plot(times: dict[str, dict[int, list[float]]], path: Path) -> None:
     mpl.use("Agg")
     from matplotlib import pyplot as plt
 
-    figure, axes = plt.subplots(figsize=(7, 4.5))
+    figure, axes = plt.subplots(figsize=(8.5, 4.5))
     for name in (*FLAT, *LINEAR):
         sizes = sorted(times[name])
         axes.loglog(sizes, [median(times[name][size]) for size in sizes],
@@ -169,7 +169,7 @@ def plot(times: dict[str, dict[int, list[float]]], path: Path) -> None:
     axes.set_ylabel("seconds (a transfer, a question, a pass)")
     axes.set_title("Cost by size of the ledger (SQLite, synchronous FULL)")
     axes.grid(visible=True, which="major", alpha=0.3)
-    axes.legend(fontsize="small")
+    axes.legend(fontsize="small", loc="center left", bbox_to_anchor=(1, 0.5))
     figure.tight_layout()
     path.parent.mkdir(exist_ok=True)
     figure.savefig(path, dpi=90)
