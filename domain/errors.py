@@ -5,14 +5,18 @@
     ├─ DuplicateCommand          the id was used before with other content
     ├─ what it refers to
     │  ├─ UnknownRegistry  UnknownEntity  UnknownAccount  UnknownReference
-    │  └─ AccountExists  AlreadyReversed  NotReversible
+    │  ├─ ObligationNotKnown  AllocationNotReady
+    │  └─ AccountExists  AlreadyReversed  NotReversible  AlreadyAllocated
     ├─ who takes part
     │  ├─ AccountFrozen  AccountClosed  AccountNotEmpty
     │  └─ ParticipantNotAllowed  NotAuthorised  ApprovalRequired
     ├─ unit and route
     │  └─ UnitNotAllowed  RouteNotAllowed
+    ├─ eligibility
+    │  └─ VintageNotEligible  PreAllocationNotAllowed  RecallOutstanding
     ├─ size and limits
-    │  └─ IssuanceCapExceeded
+    │  ├─ IssuanceCapExceeded  PreAllocationLimitExceeded
+    │  └─ SurrenderExceedsObligation  FineOutOfBounds
     ├─ holdings
     │  └─ InsufficientUnits  RestrictedUnits
     ├─ back-dating
@@ -94,6 +98,18 @@ class NotReversible(Refusal):
     """The rulebook lets no such fact be reversed, or its units are no longer where they went."""
 
 
+class ObligationNotKnown(Refusal):
+    """No obligation is on record: verified emissions come first, for a compliance year."""
+
+
+class AllocationNotReady(Refusal):
+    """What the allocation is computed from is not on record, or no table is there for it."""
+
+
+class AlreadyAllocated(Refusal):
+    """The year was allocated before; a re-approval names the earlier one (``supersedes``)."""
+
+
 class AccountFrozen(Refusal):
     """A freeze in force at the effective time stops the account."""
 
@@ -128,6 +144,30 @@ class RouteNotAllowed(Refusal):
 
 class IssuanceCapExceeded(Refusal):
     """More than the registry may issue of this unit."""
+
+
+class VintageNotEligible(Refusal):
+    """Units of this vintage may not meet an obligation of that year."""
+
+
+class PreAllocationNotAllowed(Refusal):
+    """There is no pre-allocation for this sector and year, or for an entity in this state."""
+
+
+class PreAllocationLimitExceeded(Refusal):
+    """More than the rule lets the province hand out in advance."""
+
+
+class RecallOutstanding(Refusal):
+    """Units are to be given back first; until then none may leave."""
+
+
+class SurrenderExceedsObligation(Refusal):
+    """More than is still owed for the year, pending surrenders included."""
+
+
+class FineOutOfBounds(Refusal):
+    """A penalty that the rule in force on the day of the decision does not allow."""
 
 
 class PeriodClosed(Refusal):

@@ -8,11 +8,11 @@ rulebook; no number of the regulation stands in Python.
 import hashlib
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from functools import cache, lru_cache
 from importlib import resources
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import msgspec
 
@@ -21,6 +21,13 @@ from etsledger.domain.events import ALL_UNITS
 
 if TYPE_CHECKING:
     from etsledger.domain.rulebook_schema import Route, RulebookData
+    from etsledger.domain.rulebook_years import (
+        AllocationTable,
+        ComplianceYear,
+        Correction,
+        Exemption,
+        PreAllocationTable,
+    )
 
 
 class RulebookRef(msgspec.Struct, frozen=True, gc=False):
@@ -53,6 +60,12 @@ class Rulebook:
                     for target in (k for name in route.to for k in self.data.kinds_in(name)):
                         self._routes[route.movement, unit, source, target] = route
         self.account_kinds = {k.kind: k for k in self.data.account_kinds}
+        self.corrections: dict[str, Correction] = _first_by("name", self.data.corrections)
+        self.exemptions: dict[str, Exemption] = _first_by("rule", self.data.exemptions)
+        self.years: dict[int, ComplianceYear] = _first_by("year", self.data.years)
+        """Compliance years; empty when the rulebook knows none and every year may be one."""
+        self._allocation = _by_sector_and_year(self.data.allocation)
+        self._pre_allocation = _by_sector_and_year(self.data.pre_allocation)
 
     def unit_kind(self, unit: str) -> str:
         """The kind of a unit. Raises UnitNotAllowed for one this registry does not know."""
@@ -82,6 +95,35 @@ class Rulebook:
             )  # fmt: skip
         return route
 
+    def year(self, sector: str, year: int) -> "ComplianceYear | None":
+        """The compliance year of a sector, if it is one."""
+        found = self.years.get(year)
+        return found if found is not None and sector in found.sectors else None
+
+    def allocation(self, sector: str, year: int) -> "AllocationTable | None":
+        """How allocation is computed for a sector and year."""
+        return self._allocation.get((sector, year))
+
+    def pre_allocation(self, sector: str, year: int) -> "PreAllocationTable | None":
+        """What is handed out before a year is verified."""
+        return self._pre_allocation.get((sector, year))
+
+
+def _first_by(key: str, tables: Iterable[Any]) -> dict[Any, Any]:
+    found: dict[Any, Any] = {}
+    for table in tables:
+        found.setdefault(getattr(table, key), table)
+    return found
+
+
+def _by_sector_and_year(tables: Iterable[Any]) -> dict[tuple[str, int], Any]:
+    found: dict[tuple[str, int], Any] = {}
+    for table in tables:
+        for sector in table.sectors:
+            for year in table.years:
+                found.setdefault((sector, year), table)
+    return found
+
 
 def _check(raw: object) -> "RulebookData":
     # The models are read here and not above: questions need no rulebook, and start faster.
@@ -102,8 +144,29 @@ def load(text: str) -> Rulebook:
 
 
 def from_object(raw: Mapping[str, Any]) -> Rulebook:
-    """The rulebook a user brings as an object. Raises InvalidCommand."""
-    return load(canonical_text(raw))
+    """The rulebook a user brings as an object. Raises InvalidCommand.
+
+    With ``extends`` it names a bundled one: its tables are laid over that one's, key by key,
+    and its lists stand before that one's, where the first that fits rules.
+    """
+    base = raw.get("extends")
+    if base is None:
+        return load(canonical_text(raw))
+    own = {key: value for key, value in raw.items() if key != "extends"}
+    return load(canonical_text(_laid_over(msgspec.json.decode(bundled(base).text), own)))
+
+
+def _laid_over(base: dict[str, Any], own: Mapping[str, Any]) -> dict[str, Any]:
+    merged = dict(base)
+    for key, value in own.items():
+        there = base.get(key)
+        if isinstance(value, Mapping) and isinstance(there, dict):
+            merged[key] = _laid_over(cast(dict[str, Any], there), cast(Mapping[str, Any], value))
+        elif isinstance(value, list) and isinstance(there, list):
+            merged[key] = [*cast(list[Any], value), *cast(list[Any], there)]
+        else:
+            merged[key] = value
+    return merged
 
 
 def bundled_names() -> tuple[str, ...]:
@@ -113,9 +176,9 @@ def bundled_names() -> tuple[str, ...]:
 
 
 @cache
-def bundled(name: str) -> Rulebook:
+def bundled(name: object) -> Rulebook:
     """The bundled rulebook of a name. Raises InvalidCommand for a name that is not bundled."""
-    if name not in bundled_names():
+    if not isinstance(name, str) or name not in bundled_names():
         raise InvalidCommand(
             f"no bundled rulebook {name!r}; there are {', '.join(bundled_names())}",
             field="rulebook",

@@ -7,20 +7,32 @@ models takes a tenth of a second.
 import re
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError, model_validator
+from pydantic import Field, PrivateAttr, ValidationError, model_validator
 
 from etsledger.domain.errors import InvalidCommand
+from etsledger.domain.rulebook_years import (
+    AllocationTable,
+    ComplianceYear,
+    Correction,
+    Coverage,
+    Custody,
+    DeductionReason,
+    Exemption,
+    MonthlyReporting,
+    Penalty,
+    PreAllocationTable,
+    ReportingCalendar,
+    RoundingSteps,
+    Table,
+    UnitClass,
+)
 
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{1,64}$")]
 # RFC 8785 orders names by UTF-16; up to U+FFFF that is the order of their code points.
 Key = Annotated[str, Field(pattern=r"^[^\U00010000-\U0010FFFF]{1,200}$")]
 
 
-class _Table(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class UnitKind(_Table):
+class UnitKind(Table):
     """A family of units that the registry keeps, told by the pattern of their names."""
 
     name: Name
@@ -36,7 +48,7 @@ class UnitKind(_Table):
         return self
 
 
-class AccountKind(_Table):
+class AccountKind(Table):
     """A kind of account that may be opened."""
 
     kind: str
@@ -45,7 +57,7 @@ class AccountKind(_Table):
     source: str
 
 
-class Route(_Table):
+class Route(Table):
     """One row of the matrix of what may move where."""
 
     movement: str = Field(description="the command, with its kind: issue, transfer.free …")
@@ -56,14 +68,18 @@ class Route(_Table):
     reversible: bool = False
 
 
-class SurrenderRules(_Table):
+class SurrenderRules(Table):
     """How a surrender becomes final."""
 
     confirmation: bool = Field(description="false: a surrender is final when submitted")
+    obligations: bool = Field(
+        default=False, description="true: only for a known obligation, and no more than it"
+    )
+    chain: bool = Field(default=False, description="true: by way of province and authority")
     source: str
 
 
-class RulebookData(_Table):
+class RulebookData(Table):
     """The checked content of a rulebook."""
 
     name: Name
@@ -74,6 +90,19 @@ class RulebookData(_Table):
     account_kinds: tuple[AccountKind, ...]
     routes: tuple[Route, ...]
     surrender: SurrenderRules
+    years: tuple[ComplianceYear, ...] = ()
+    classes: tuple[UnitClass, ...] = ()
+    corrections: tuple[Correction, ...] = ()
+    exemptions: tuple[Exemption, ...] = ()
+    allocation: tuple[AllocationTable, ...] = ()
+    pre_allocation: tuple[PreAllocationTable, ...] = ()
+    rounding: RoundingSteps | None = None
+    custody: Custody | None = None
+    deductions: tuple[DeductionReason, ...] = ()
+    coverage: tuple[Coverage, ...] = ()
+    calendar: tuple[ReportingCalendar, ...] = ()
+    monthly_reporting: MonthlyReporting | None = None
+    penalties: tuple[Penalty, ...] = ()
 
     _built_in: tuple[tuple[str, str], ...] = PrivateAttr(
         default=(
@@ -101,6 +130,25 @@ class RulebookData(_Table):
                 for name in names:
                     if not self.kinds_in(name):
                         raise ValueError(f"routes.{i}.{end}: no account kind or group {name!r}")
+        return self
+
+    @model_validator(mode="after")
+    def _allocation_names_known_things(self) -> "RulebookData":
+        corrections = {correction.name for correction in self.corrections}
+        exemptions = {exemption.rule for exemption in self.exemptions}
+        for i, table in enumerate(self.allocation):
+            for name in table.corrections:
+                if name not in corrections:
+                    raise ValueError(f"allocation.{i}.corrections: no correction {name!r}")
+            for name in table.exemptions:
+                if name not in exemptions:
+                    raise ValueError(f"allocation.{i}.exemptions: no exemption {name!r}")
+            if table.method == "intensity" and table.intensity is None:
+                raise ValueError(f"allocation.{i}.intensity: the method needs it")
+            if table.method == "benchmark" and not table.electricity:
+                raise ValueError(f"allocation.{i}.electricity: the method needs benchmarks")
+        if (self.allocation or self.pre_allocation) and self.rounding is None:
+            raise ValueError("rounding: allocation needs the rounding of its steps")
         return self
 
 

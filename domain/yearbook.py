@@ -1,0 +1,191 @@
+"""A year book: all that is on record of one entity's compliance year.
+
+Reports, allocation, recalls, deductions and surrenders stand in it as small immutable
+facts, each with its two clocks: ``at`` is when it took effect, ``position`` where the log
+wrote it down. Decisions read the book in the state, questions read the same book at any
+(as-of, known-at): ``seen`` leaves only what was in effect and known then.
+"""
+
+from collections.abc import Iterable
+from datetime import datetime
+from decimal import Decimal
+from typing import Any, Literal, TypeVar
+
+import msgspec
+from msgspec import field
+
+UnitStatus = Literal["running", "shut", "new", "excluded"]
+
+
+class ReportedUnit(
+    msgspec.Struct,
+    frozen=True,
+    gc=False,
+    kw_only=True,
+    omit_defaults=True,
+    forbid_unknown_fields=True,
+):
+    """A generating unit (``unit_id``) or an industrial line (``line_id``) of a report.
+
+    Electricity in MWh, heat in GJ, output in tonnes of product, power in MW, emissions in
+    whole tonnes of CO2e; ``load_factor`` and ``heat_ratio`` are fractions.
+    """
+
+    class_: Literal["conventional_coal", "unconventional_coal", "gas"] | None = field(
+        default=None, name="class"
+    )
+    cooling: Literal["water", "air"] | None = None
+    electricity_mwh: Decimal | None = None
+    emissions: int | None = None
+    heat_gj: Decimal | None = None
+    heat_ratio: Decimal | None = None
+    intensity_emissions: int | None = None
+    line_id: str | None = None
+    load_factor: Decimal | None = None
+    output_t: Decimal | None = None
+    product: str | None = None
+    rated_mw: Decimal | None = None
+    special: bool = False
+    status: UnitStatus = "running"
+    supplied_mwh: Decimal | None = None
+    unit_id: str | None = None
+
+    @property
+    def name(self) -> str:
+        """The id of the unit or line."""
+        return self.unit_id or self.line_id or ""
+
+
+class _Entry(msgspec.Struct, frozen=True, gc=False, array_like=True):
+    at: datetime
+    position: int
+
+
+class Report(_Entry, frozen=True):
+    """Verified emissions (tonnes), with the units or lines behind them."""
+
+    emissions: int
+    units: tuple[ReportedUnit, ...] = ()
+
+
+class Grant(_Entry, frozen=True):
+    """What one decision handed out or took back for the year (tonnes).
+
+    A pre-allocation has no ``entitlement``. ``granted`` went to the account (or custody),
+    ``recalled`` came back at once, ``opened`` was added to the open recall (below zero: was
+    waived), ``deducted`` by deduction id was kept (below zero: was given back).
+    """
+
+    command: str
+    granted: int
+    entitlement: int | None = None
+    recalled: int = 0
+    opened: int = 0
+    deducted: dict[str, int] = {}
+
+
+class Deduction(_Entry, frozen=True):
+    """What the authority decided to deduct from the year's allocation (tonnes)."""
+
+    command: str
+    reason: str
+    quantity: int
+
+
+class Collection(_Entry, frozen=True):
+    """A part of the open recall that a later credit met (tonnes)."""
+
+    quantity: int
+
+
+class Submission(_Entry, frozen=True):
+    """Units submitted for the year's obligation (tonnes); ``command`` names the surrender."""
+
+    command: str
+    unit: str
+    quantity: int
+    forced: bool = False
+
+
+class Closing(_Entry, frozen=True):
+    """A surrender was confirmed, or rejected."""
+
+    surrender: str
+    confirmed: bool
+
+
+class YearBook(msgspec.Struct, frozen=True, gc=False, array_like=True):
+    """The facts of one entity's compliance year, each kind in the order of the log."""
+
+    reports: tuple[Report, ...] = ()
+    grants: tuple[Grant, ...] = ()
+    deductions: tuple[Deduction, ...] = ()
+    collections: tuple[Collection, ...] = ()
+    submissions: tuple[Submission, ...] = ()
+    closings: tuple[Closing, ...] = ()
+
+    @property
+    def report(self) -> Report | None:
+        """The report that rules: the one recorded last."""
+        return self.reports[-1] if self.reports else None
+
+    @property
+    def approval(self) -> Grant | None:
+        """The final allocation that rules: the one recorded last."""
+        finals = [grant for grant in self.grants if grant.entitlement is not None]
+        return finals[-1] if finals else None
+
+    @property
+    def pre_allocation(self) -> Grant | None:
+        """The pre-allocation, if there was one."""
+        return next((grant for grant in self.grants if grant.entitlement is None), None)
+
+    @property
+    def granted(self) -> int:
+        """Tonnes handed out for the year in all."""
+        return sum(grant.granted for grant in self.grants)
+
+    @property
+    def recalled(self) -> int:
+        """Tonnes taken back, at once and from later credits."""
+        at_once = sum(grant.recalled for grant in self.grants)
+        return at_once + sum(part.quantity for part in self.collections)
+
+    @property
+    def recall_open(self) -> int:
+        """Tonnes that are still to come back."""
+        opened = sum(grant.opened for grant in self.grants)
+        return opened - sum(part.quantity for part in self.collections)
+
+    def deducted(self, deduction: str) -> int:
+        """Tonnes of one deduction that were kept so far."""
+        return sum(grant.deducted.get(deduction, 0) for grant in self.grants)
+
+
+EMPTY = YearBook()
+_E = TypeVar("_E", bound=_Entry)
+
+
+def _seen(entries: tuple[_E, ...], as_of: datetime, upto: int) -> tuple[_E, ...]:
+    for entry in entries:
+        if entry.at > as_of or entry.position > upto:
+            return tuple(e for e in entries if e.at <= as_of and e.position <= upto)
+    return entries
+
+
+def seen(book: YearBook, as_of: datetime, upto: int) -> YearBook:
+    """The book as it stood: facts effective by ``as_of``, known at position ``upto``."""
+    return YearBook(
+        _seen(book.reports, as_of, upto),
+        _seen(book.grants, as_of, upto),
+        _seen(book.deductions, as_of, upto),
+        _seen(book.collections, as_of, upto),
+        _seen(book.submissions, as_of, upto),
+        _seen(book.closings, as_of, upto),
+    )
+
+
+def noted(book: YearBook, kind: str, entry: Any) -> YearBook:
+    """The book with one more entry of a kind (the name of its field)."""
+    entries: Iterable[Any] = getattr(book, kind)
+    return msgspec.structs.replace(book, **{kind: (*entries, entry)})
