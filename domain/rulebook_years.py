@@ -152,6 +152,7 @@ class AllocationTable(Table):
     exemptions: tuple[str, ...] = Field(default=(), description="rule ids, in their order")
     nothing_for: tuple[UnitStatus, ...] = Field(default=(), description="units given nothing")
     verified_for: tuple[UnitStatus, ...] = Field(default=(), description="given their emissions")
+    status_rule: str = Field(default="", description="the rule of these two, if another")
     verified_below: int | None = Field(default=None, description="tonnes a year of the entity")
     intensity: Intensity | None = None
     source: Source
@@ -167,7 +168,7 @@ class PreAllocationTable(Table):
     rule: str
     sectors: tuple[Sector, ...]
     years: tuple[Year, ...]
-    ratio: Rate | None = Field(description="none: there is no pre-allocation")
+    ratio: Rate | None = Field(default=None, description="none: there is no pre-allocation")
     basis: Literal["verified", "output"] = "verified"
     base_year: Year | None = None
     maximum: bool = False
@@ -230,6 +231,7 @@ class Coverage(Table):
     years: tuple[Year, ...]
     threshold: int
     exit_years: int
+    exit_rule: str
     source: Source
 
 
@@ -252,11 +254,23 @@ class ReportingCalendar(Table):
         return value if value is None else _instant(value)
 
 
+class BackFiling(Table):
+    """Months (such as 2025-01) that some sectors file later than the others."""
+
+    sectors: tuple[Sector, ...]
+    months: tuple[Annotated[str, Field(pattern=r"^\d{4}-\d{2}$")], ...]
+    due: str
+    source: Source
+
+    _check_due = field_validator("due")(_instant)
+
+
 class MonthlyReporting(Table):
     """Monthly data are due so many calendar days after the end of the month."""
 
     rule: str
     days: int
+    back_filing: tuple[BackFiling, ...] = ()
     source: Source
 
 
