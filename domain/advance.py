@@ -1,0 +1,171 @@
+"""Amounts of pre-allocation: a ratio of an earlier year, unit by unit (rules section 5)."""
+
+from decimal import Decimal
+from fractions import Fraction
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from etsledger.domain.benchmarks import (
+    benchmark,
+    class_of,
+    heat_benchmark,
+    output,
+    steps,
+    tonnes,
+    unit_emissions,
+)
+from etsledger.domain.errors import AllocationNotReady, PreAllocationNotAllowed
+from etsledger.domain.rulebook import Rulebook
+from etsledger.domain.yearbook import Report, ReportedUnit
+
+if TYPE_CHECKING:
+    from etsledger.domain.rulebook_years import PreAllocationTable
+
+
+class PreAllocatedLine(
+    msgspec.Struct, frozen=True, gc=False, kw_only=True, omit_defaults=True,
+    forbid_unknown_fields=True,
+):  # fmt: skip
+    """What one unit gets in advance: ``amount`` (whole tonnes) of its ``base`` (tonnes,
+    exact). ``withheld`` units get nothing; without ``unit_id`` it is the entity's line."""
+
+    amount: int
+    base: Decimal
+    unit_id: str | None = None
+    withheld: bool = False
+
+
+class PreAllocated(msgspec.Struct, frozen=True, gc=False, kw_only=True, omit_defaults=True):
+    """What an entity gets in advance (whole tonnes); with ``maximum`` it may get less."""
+
+    amount: int
+    draft: bool = False
+    lines: tuple[PreAllocatedLine, ...] = ()
+    maximum: bool = False
+    rule: str
+    source: str
+
+
+def _table(rules: Rulebook, sector: str, year: int) -> "PreAllocationTable":
+    table = rules.pre_allocation(sector, year)
+    if table is None and rules.allocation(sector, year) is None:
+        raise AllocationNotReady(
+            f"rulebook {rules.data.name} has no table for sector {sector} and year {year}; a "
+            "newer one may (adopt_rulebook)",
+            sector=sector, year=year, rulebook=rules.data.name,
+        )  # fmt: skip
+    if table is None or table.ratio is None:
+        source = f" ({table.source})" if table else ""
+        raise PreAllocationNotAllowed(
+            f"there is no pre-allocation for sector {sector} in {year}{source}; "
+            "finalise_allocation hands out the whole entitlement",
+            sector=sector, year=year,
+        )  # fmt: skip
+    return table
+
+
+def base_year(rules: Rulebook, sector: str, year: int) -> int:
+    """The year whose report a pre-allocation rests on.
+
+    Raises AllocationNotReady for a year without tables, PreAllocationNotAllowed where there
+    is no pre-allocation.
+    """
+    return _table(rules, sector, year).base_year or year - 1
+
+
+def pre_allocation(rules: Rulebook, sector: str, year: int, base: Report | None) -> PreAllocated:
+    """What the rulebook gives (or at most gives) in advance for a year.
+
+    ``base`` is the report of ``base_year``. Each unit's amount is rounded, then summed; where
+    units carry no emissions of their own the entity's stand for all of them.
+
+    Raises AllocationNotReady for a year without tables and for a base year without a report
+    or without what the rule counts, PreAllocationNotAllowed where there is none to give.
+    """
+    table = _table(rules, sector, year)
+    if base is None:
+        before = table.base_year or year - 1
+        raise AllocationNotReady(
+            f"the pre-allocation for {year} rests on {before} ({table.source}), and {before} has "
+            f"no verified emissions on record; record_verified for {before} comes first",
+            year=year, base_year=before,
+        )  # fmt: skip
+    by_output = table.basis == "output"
+    lines = _by_output(rules, table, sector, year, base) if by_output else _by_emissions(
+        rules, table, base
+    )  # fmt: skip
+    return PreAllocated(
+        amount=sum(line.amount for line in lines),
+        draft=table.draft,
+        lines=lines,
+        maximum=table.maximum,
+        rule=table.rule,
+        source=table.source,
+    )
+
+
+def _line(
+    rules: Rulebook, table: "PreAllocationTable", base: Fraction, unit: ReportedUnit | None
+) -> PreAllocatedLine:
+    withheld = unit is not None and unit.status in table.withheld_units
+    ratio = Fraction(0) if withheld else Fraction(table.ratio or 0)
+    return PreAllocatedLine(
+        amount=tonnes(ratio * base, steps(rules).pre_allocation),
+        base=_decimal(base),
+        unit_id=unit.name if unit is not None else None,
+        withheld=withheld,
+    )
+
+
+def _decimal(value: Fraction) -> Decimal:
+    """The exact decimal of a fraction that was made of decimals."""
+    places = 0
+    while value.denominator != 1:
+        value, places = value * 10, places + 1
+    return Decimal(f"{value.numerator}E-{places}")
+
+
+def _by_emissions(
+    rules: Rulebook, table: "PreAllocationTable", base: Report
+) -> tuple[PreAllocatedLine, ...]:
+    withheld = [unit for unit in base.units if unit.status in table.withheld_units]
+    shared = len(base.units) > 1 and any(
+        unit.emissions is None for unit in base.units if unit not in withheld
+    )
+    why = f"the pre-allocation ({table.source})"
+    if table.per == "unit" and base.units and not shared:
+        return tuple(
+            _line(rules, table, Fraction(unit_emissions(base, unit, why)), unit)
+            for unit in base.units
+        )
+    left_out = [
+        _line(rules, table, Fraction(unit_emissions(base, unit, why)), unit) for unit in withheld
+    ]
+    rest = base.emissions - sum(int(line.base) for line in left_out)
+    return (_line(rules, table, Fraction(max(0, rest)), None), *left_out)
+
+
+def _by_output(
+    rules: Rulebook, table: "PreAllocationTable", sector: str, year: int, base: Report
+) -> tuple[PreAllocatedLine, ...]:
+    rates = rules.allocation(sector, year)
+    if rates is None or not base.units:
+        raise AllocationNotReady(
+            f"the pre-allocation for {year} counts output at the benchmarks of {year} "
+            f"({table.source}); "
+            + ("there are none" if rates is None else "record_verified again with the units"),
+            sector=sector, year=year,
+        )  # fmt: skip
+    lines: list[PreAllocatedLine] = []
+    for unit in base.units:
+        if unit.status in table.withheld_units:
+            lines.append(_line(rules, table, Fraction(0), unit))
+            continue
+        name = class_of(rules, unit)
+        tco2 = Fraction(output(rates, unit)) * Fraction(benchmark(rates, unit, name))
+        per_gj = heat_benchmark(rates, unit, name)
+        if per_gj is not None:
+            tco2 += Fraction(unit.heat_gj or 0) * Fraction(per_gj)
+        lines.append(_line(rules, table, tco2, unit))
+    return tuple(lines)
