@@ -30,6 +30,11 @@ def misplaced_commands(store: Store, upto: int) -> Iterator[Difference]:
                 first, last = known.get(name, (0, 0))
                 if not first:
                     yield row.position, f"the command id {name!r} is not in the table"
+                elif name not in before and first < row.position <= last and (
+                    name in _names_at(store, first)
+                ):  # fmt: skip
+                    message = f"the command id {name!r} was used before, at position {first}"
+                    yield row.position, message
                 elif (name not in before and first != row.position) or last < row.position:
                     yield (
                         row.position,
@@ -81,6 +86,11 @@ def _logged(row: Row) -> Logged | None:
         return read(row.type, row.state)
     except (LedgerError, TypeError, AttributeError, ValueError):
         return None
+
+
+def _names_at(store: Store, position: int) -> set[str]:
+    row = store.row(position)
+    return set() if row is None else _names(row)
 
 
 def _names(row: Row) -> set[str]:

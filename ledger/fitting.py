@@ -4,11 +4,43 @@ Verification reports what does not; an import refuses it.
 """
 
 import hashlib
+from typing import Any
 
 from etsledger.domain.events import ISSUANCE, Posting
 from etsledger.domain.registries import RegistryOpened, RulebookAdopted
 from etsledger.domain.state import State
-from etsledger.ledger.record import Logged
+from etsledger.ledger.record import Logged, Record
+
+
+class Neighbours:
+    """The ids of a log, event by event: what an event may share with the one before it.
+
+    The events of one command stand together and keep the same command, batch and recorded
+    time; the commands of one batch stand together and share its recorded time. Ids that
+    stand apart are for the table of command ids to tell, which holds each of them once.
+    """
+
+    def __init__(self) -> None:
+        self._id: str | None = None
+        self._record: Record[Any] | None = None
+
+    def used_before(self, command_id: str, record: Record[Any]) -> str | None:
+        """What is wrong with the ids of the next event; None when nothing is."""
+        last_id, self._id = self._id, command_id
+        before, self._record = self._record, record
+        batch = record.batch
+        if batch == command_id:
+            return f"the command and the batch around it have one id, {command_id!r}"
+        if before is None or (command_id != last_id and batch is None and before.batch is None):
+            return None
+        shared = {command_id, batch} & {last_id, before.batch}
+        if batch == before.batch and record.recorded_at == before.recorded_at:
+            shared.discard(batch)
+            if command_id == last_id and bytes(record.command) == bytes(before.command):
+                shared.discard(command_id)
+        for again in sorted(name for name in shared if name is not None):
+            return f"the command id {again!r} was used before, at position {before.position}"
+        return None
 
 
 def unfit(state: State, logged: Logged, legs: tuple[Posting, ...]) -> list[tuple[str, str]]:

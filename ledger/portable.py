@@ -14,7 +14,7 @@ from eventsourcing.persistence import PersistenceError
 from etsledger.domain.catalogue import apply
 from etsledger.domain.state import Scribe, State
 from etsledger.ledger.errors import ImportRefused, LedgerError
-from etsledger.ledger.fitting import unfit
+from etsledger.ledger.fitting import Neighbours, unfit
 from etsledger.ledger.heads import Head
 from etsledger.ledger.log import CommandRow, PostingRow, Written
 from etsledger.ledger.merkle import Frontier
@@ -59,6 +59,7 @@ class _Import:
         self._hash = GENESIS
         self._recorded: datetime | None = None
         self._spans: dict[str, CommandRow] = {}
+        self._neighbours = Neighbours()
         self._frontier = Frontier()
 
     def run(self, lines: Iterable[bytes]) -> int:
@@ -132,6 +133,9 @@ class _Import:
             raise ImportRefused(f"line {number}: event {record.sequence} of {record.registry} "
                                 "is not the next one")  # fmt: skip
         self._fit(number, logged)
+        again = self._neighbours.used_before(command_id, record)
+        if again is not None:
+            raise ImportRefused(f"line {number}: {again}")
         for name in {command_id, record.batch} - {None}:
             self._follow(number, str(name))
         self._hash = digest
@@ -160,7 +164,7 @@ class _Import:
         self._recorded = recorded
 
     def _follow(self, number: int, name: str) -> None:
-        """Notes where a command or batch stands. Raises ImportRefused for an id used twice."""
+        """Notes where a command or batch stands. Raises ImportRefused where it went on before."""
         first, last = self._spans.get(name, (name, number, number - 1))[1:]
         if last != number - 1:
             raise ImportRefused(

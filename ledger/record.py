@@ -9,7 +9,7 @@ needs a JSON canonicaliser and SHA-256 to recompute the chain in any language.
 
 from datetime import datetime
 from hashlib import sha256
-from typing import Any, Final, Generic, NamedTuple, TypeVar
+from typing import Annotated, Any, Final, Generic, NamedTuple, TypeVar
 
 import msgspec
 
@@ -27,6 +27,8 @@ _HASH: Final = slice(len(_PREFIX), len(_PREFIX) + 64)
 _RECORD: Final = slice(len(_PREFIX) + 64 + len(_MIDDLE), -1)
 
 E = TypeVar("E")
+Instant = Annotated[datetime, msgspec.Meta(tz=True)]
+"""A time with its offset; the log holds no other."""
 
 
 class Record(msgspec.Struct, Generic[E], frozen=True, gc=False, omit_defaults=True, kw_only=True):
@@ -35,10 +37,10 @@ class Record(msgspec.Struct, Generic[E], frozen=True, gc=False, omit_defaults=Tr
     batch: str | None = None
     command: msgspec.Raw
     data: E
-    effective_at: datetime
+    effective_at: Instant
     position: int
     prev: str
-    recorded_at: datetime
+    recorded_at: Instant
     registry: str
     rulebook: RulebookRef
     sequence: int
@@ -102,8 +104,12 @@ class Logged(NamedTuple):
 
     @property
     def command(self) -> CommandView:
-        """The id, actor and papers of the command behind the event."""
-        return _command_decoder.decode(self.record.command)
+        """The id, actor and papers of the command behind the event. Raises StoreDamaged."""
+        try:
+            return _command_decoder.decode(self.record.command)
+        except msgspec.MsgspecError as error:
+            at = self.record.position
+            raise StoreDamaged(f"the command of event {at} cannot be read: {error}") from error
 
     @property
     def fact(self) -> Fact:

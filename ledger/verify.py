@@ -22,7 +22,7 @@ from etsledger.domain.times import to_micros
 from etsledger.ledger.collector import collector_paused
 from etsledger.ledger.derived import Decoded, DerivedTables
 from etsledger.ledger.errors import LedgerError
-from etsledger.ledger.fitting import unfit
+from etsledger.ledger.fitting import Neighbours, unfit
 from etsledger.ledger.heads import Head
 from etsledger.ledger.merkle import Frontier
 from etsledger.ledger.postings import Movement, movements
@@ -85,6 +85,7 @@ class _Walk:
         ) else None  # fmt: skip
         self.scribe: Scribe | None = Scribe(State())
         self.unread: Exception | None = None
+        self.neighbours = Neighbours()
 
     def find(self, check: str, position: int | None, message: str) -> None:
         if len(self.findings) < MOST:
@@ -160,8 +161,12 @@ class _Walk:
             message = f"{self.unread}; the state is not checked from here on"
             self.find("event", position, message)
             self.scribe = None
+            self.neighbours = Neighbours()
             return
         logged = decoded.logged
+        again = self.neighbours.used_before(decoded.command_id, logged.record)
+        if again is not None:
+            self.find("event", position, again)
         if self.scribe is not None:
             try:
                 apply(self.scribe, logged.event, logged.record, decoded.legs)
