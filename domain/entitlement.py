@@ -230,8 +230,8 @@ def _exemptions(
 ) -> tuple[Adjustment, ...]:
     """N-GAS per unit, N-FLOOR80 for the entity, in the table's order."""
     found: list[Adjustment] = []
-    for rule in table.exemptions:
-        exemption = rules.exemptions[rule]
+    for name in table.exemptions:
+        exemption = rules.exemptions[name]
         if exemption.kind == "make_whole":
             pairs = zip(report.units, lines, strict=False)  # one line may stand for all units
             given = (_made_whole(rules, table, report, exemption, *pair) for pair in pairs)
@@ -241,7 +241,7 @@ def _exemptions(
         top_up = _top_up(rules, exemption, report.emissions, initial)
         if top_up:
             source = _source(table, exemption.source)
-            found.append(Adjustment(amount=top_up, rule=rule, source=source))
+            found.append(Adjustment(amount=top_up, rule=exemption.rule, source=source))
     return tuple(found)
 
 

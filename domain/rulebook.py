@@ -61,7 +61,7 @@ class Rulebook:
                         self._routes[route.movement, unit, source, target] = route
         self.account_kinds = {k.kind: k for k in self.data.account_kinds}
         self.corrections: dict[str, Correction] = _first_by("name", self.data.corrections)
-        self.exemptions: dict[str, Exemption] = _first_by("rule", self.data.exemptions)
+        self.exemptions: dict[str, Exemption] = _first_by("name", self.data.exemptions)
         self.years: dict[int, ComplianceYear] = _first_by("year", self.data.years)
         """Compliance years; empty when the rulebook knows none and every year may be one."""
         self._allocation = _by_sector_and_year(self.data.allocation)
@@ -94,6 +94,10 @@ class Rulebook:
                 movement=movement, unit=unit, from_kind=source_kind, to_kind=target_kind,
             )  # fmt: skip
         return route
+
+    def account_group(self, kind: str) -> str:
+        """government, holding, final or outside."""
+        return self.data.group_of(kind)
 
     def year(self, sector: str, year: int) -> "ComplianceYear | None":
         """The compliance year of a sector, if it is one."""

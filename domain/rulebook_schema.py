@@ -114,6 +114,11 @@ class RulebookData(Table):
         )
     )
 
+    def group_of(self, kind: str) -> str:
+        """The group of an account kind: government, holding, final or outside."""
+        pairs = [*self._built_in, *((k.kind, k.group) for k in self.account_kinds)]
+        return next((group for name, group in pairs if name == kind), "holding")
+
     def kinds_in(self, name: str) -> tuple[str, ...]:
         """The account kinds that a kind, a group or ``*`` in a route stands for."""
         pairs = [*self._built_in, *((k.kind, k.group) for k in self.account_kinds)]
@@ -135,7 +140,7 @@ class RulebookData(Table):
     @model_validator(mode="after")
     def _allocation_names_known_things(self) -> "RulebookData":
         corrections = {correction.name for correction in self.corrections}
-        exemptions = {exemption.rule for exemption in self.exemptions}
+        exemptions = {exemption.name for exemption in self.exemptions}
         for i, table in enumerate(self.allocation):
             for name in table.corrections:
                 if name not in corrections:

@@ -117,6 +117,7 @@ class Exemption(Table):
     """More than the formula gives: ``make_whole`` lifts units of these classes to their
     verified emissions, ``floor`` lifts the entity to a share of its verified emissions."""
 
+    name: str
     rule: str
     kind: Literal["make_whole", "floor"]
     classes: tuple[str, ...] = ()
@@ -149,7 +150,7 @@ class AllocationTable(Table):
     heat: dict[str, Rate] = Field(default_factory=dict, description="tCO2/GJ by class")
     basis: Literal["electricity_mwh", "supplied_mwh"] = "electricity_mwh"
     corrections: tuple[str, ...] = ()
-    exemptions: tuple[str, ...] = Field(default=(), description="rule ids, in their order")
+    exemptions: tuple[str, ...] = Field(default=(), description="by name, in their order")
     nothing_for: tuple[UnitStatus, ...] = Field(default=(), description="units given nothing")
     verified_for: tuple[UnitStatus, ...] = Field(default=(), description="given their emissions")
     status_rule: str = Field(default="", description="the rule of these two, if another")
