@@ -190,6 +190,8 @@ def _told(
         name, line = source.place(outcome.line)
         if outcome.refusal is not None:
             bar.say(f"{name}:{line}: {outcome.refusal.code}: {outcome.refusal.message}")
+        for warning in outcome.warnings:
+            bar.say(f"{name}:{line}: warning: {warning}")
         yield {**outcome.as_dict(), "line": line}
 
 

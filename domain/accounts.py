@@ -12,7 +12,7 @@ from etsledger.domain.errors import (
     InvalidCommand,
     ParticipantNotAllowed,
 )
-from etsledger.domain.events import BUILT_IN_ACCOUNTS, ISSUANCE, Event
+from etsledger.domain.events import BUILT_IN_ACCOUNTS, ISSUANCE, PROVINCE, Event
 from etsledger.domain.state import Account, Fact, RegistryState, Scribe
 from etsledger.domain.times import iso
 
@@ -123,6 +123,8 @@ def evolve_opening(
         event.account,
         Account(kind=event.kind, entity=event.entity, province=event.province),
     )
+    if event.kind == PROVINCE and event.province and event.province not in registry.provinces:
+        scribe.put(registry.provinces, event.province, event.account)
     entity = registry.entities.get(event.entity) if event.entity else None
     if event.entity and entity and entity.account is None and event.kind == "entity":
         scribe.put(

@@ -33,9 +33,10 @@ class UnitsCancelled(Event, frozen=True, kw_only=True):
 
 def decide(command: Cancel, desk: Desk) -> UnitsCancelled:
     """Raises UnknownAccount, AccountClosed, AccountFrozen, UnitNotAllowed, RouteNotAllowed,
-    InsufficientUnits, BackdatedOverdraft."""
+    RecallOutstanding, InsufficientUnits, BackdatedOverdraft."""
     account = desk.account(command.account)
     desk.may_send(command.account, account, command.unit)
     desk.route("cancel", command.unit, account, desk.account(CANCELLED))
+    desk.no_recall_open(command.account, account)
     desk.take(command.account, command.unit, command.quantity)
     return UnitsCancelled(account=command.account, quantity=command.quantity, unit=command.unit)

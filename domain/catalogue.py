@@ -12,21 +12,28 @@ import msgspec
 
 from etsledger.domain import (
     accounts,
+    allocation,
     assertions,
     cancellation,
+    compliance,
     corrections,
+    deductions,
     entities,
     freezing,
     issuance,
     pledging,
+    pre_allocation,
+    recalls,
     registries,
     surrender,
     transfers,
+    verification,
 )
 from etsledger.domain.commands import Command, Meta
 from etsledger.domain.desk import Desk
 from etsledger.domain.errors import InvalidCommand
 from etsledger.domain.events import Event, Posting
+from etsledger.domain.recalls import Later, collect
 from etsledger.domain.state import Fact, RegistryState, Scribe
 
 Decide = Callable[[Any, Desk], Event | tuple[Event, ...]]
@@ -53,6 +60,7 @@ COMMANDS: dict[str, tuple[type[Command], Decide]] = {
     # registries and who takes part
     "adopt_rulebook": (registries.AdoptRulebook, registries.decide_adoption),
     "register_entity": (entities.RegisterEntity, entities.decide),
+    "set_entity_status": (entities.SetEntityStatus, entities.decide_status),
     "open_account": (accounts.OpenAccount, accounts.decide_opening),
     "close_account": (accounts.CloseAccount, accounts.decide_closing),
     # reservations
@@ -67,10 +75,20 @@ COMMANDS: dict[str, tuple[type[Command], Decide]] = {
     "reserve": (issuance.Reserve, issuance.decide_reserve),
     "transfer": (transfers.Transfer, transfers.decide),
     "cancel": (cancellation.Cancel, cancellation.decide),
+    # the year of an entity
+    "record_verified": (verification.RecordVerified, verification.decide_report),
+    "publish_balance_value": (
+        verification.PublishBalanceValue,
+        verification.decide_balance_value,
+    ),
+    "pre_allocate": (pre_allocation.PreAllocate, pre_allocation.decide),
+    "finalise_allocation": (allocation.FinaliseAllocation, allocation.decide),
+    "record_deduction": (deductions.RecordDeduction, deductions.decide),
     # compliance
     "surrender": (surrender.Surrender, surrender.decide_surrender),
     "confirm_surrender": (surrender.ConfirmSurrender, surrender.decide_confirmation),
     "reject_surrender": (surrender.RejectSurrender, surrender.decide_rejection),
+    "assess_compliance": (compliance.AssessCompliance, compliance.decide_assessment),
     # corrections and assertions
     "reverse": (corrections.Reverse, corrections.decide),
     "assert_balance": (assertions.AssertBalance, assertions.decide),
@@ -88,6 +106,7 @@ EVENTS: dict[type[Event], Evolve | None] = {
     registries.RegistryOpened: registries.evolve_opening,
     registries.RulebookAdopted: registries.evolve_adoption,
     entities.EntityRegistered: entities.evolve,
+    entities.EntityStatusSet: entities.evolve_status,
     accounts.AccountOpened: accounts.evolve_opening,
     accounts.AccountClosed: accounts.evolve_closing,
     freezing.AccountFrozen: freezing.evolve_freeze,
@@ -98,11 +117,18 @@ EVENTS: dict[type[Event], Evolve | None] = {
     issuance.UnitsIssued: None,
     issuance.UnitsDistributed: None,
     issuance.UnitsReserved: None,
-    transfers.UnitsTransferred: None,
+    transfers.UnitsTransferred: transfers.evolve,
     cancellation.UnitsCancelled: None,
     surrender.SurrenderSubmitted: surrender.evolve_submitted,
-    surrender.SurrenderConfirmed: surrender.evolve_closed,
-    surrender.SurrenderRejected: surrender.evolve_closed,
+    surrender.SurrenderConfirmed: surrender.evolve_confirmed,
+    surrender.SurrenderRejected: surrender.evolve_rejected,
+    verification.EmissionsVerified: verification.evolve_report,
+    verification.BalanceValuePublished: verification.evolve_balance_value,
+    pre_allocation.AllowancesPreAllocated: pre_allocation.evolve,
+    allocation.AllocationFinalised: allocation.evolve,
+    recalls.RecallCollected: recalls.evolve,
+    deductions.DeductionRecorded: deductions.evolve,
+    compliance.ComplianceAssessed: None,
     corrections.MovementReversed: corrections.evolve,
     assertions.BalanceAsserted: None,
 }
@@ -135,10 +161,13 @@ def invalid(error: msgspec.ValidationError, raw: Any) -> InvalidCommand:
     return InvalidCommand(f"{field}: {reason}" if field else reason, field=field)
 
 
-def decide(command: Command, desk: Desk) -> tuple[Event, ...]:
+def decide(command: Command, desk: Desk) -> tuple[Event | Later, ...]:
     """The events a command turns into, without changing anything. Raises a Refusal."""
     result = _DECISIONS[type(command)](command, desk)
-    return result if isinstance(result, tuple) else (result,)
+    events = result if isinstance(result, tuple) else (result,)
+    if desk.registry.recalls:
+        return events + collect(events, desk)
+    return events
 
 
 def apply(

@@ -50,11 +50,12 @@ class MovementReversed(Event, frozen=True, kw_only=True):
 
 def decide(command: Reverse, desk: Desk) -> MovementReversed:
     """Raises UnknownReference, AlreadyReversed, NotReversible, AccountClosed, AccountFrozen,
-    InvalidCommand (before the reversed fact took effect), BackdatedOverdraft."""
+    InvalidCommand (before the reversed fact took effect), RecallOutstanding,
+    BackdatedOverdraft."""
     earlier = _movement(command.reverses, desk)
     event = earlier.event
     movement = _movement_name(event)
-    (source, unit, _, _), (target, _, _, quantity) = event.postings()
+    (source, unit, _, _), (target, _, _, quantity) = event.postings()[-2:]
     back_from, back_to = (
         desk.account(target),
         OUTSIDE if source == ISSUANCE else desk.account(source),
@@ -68,6 +69,7 @@ def decide(command: Reverse, desk: Desk) -> MovementReversed:
             reverses=command.reverses, movement=movement,
         )  # fmt: skip
     desk.not_before(earlier.fact.effective_at, f"command {command.reverses!r}")
+    desk.no_recall_open(target, back_from)
     try:
         desk.take(target, unit, quantity)
     except InsufficientUnits as short:

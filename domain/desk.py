@@ -15,15 +15,17 @@ from etsledger.domain.errors import (
     BackdatedOverdraft,
     InsufficientUnits,
     InvalidCommand,
+    RecallOutstanding,
     UnknownAccount,
     UnknownEntity,
     UnknownReference,
     UnknownRegistry,
 )
-from etsledger.domain.events import BUILT_IN_ACCOUNTS, ISSUANCE, Event
+from etsledger.domain.events import AUTHORITY, BUILT_IN_ACCOUNTS, ISSUANCE, PROVINCE, Event
 from etsledger.domain.rulebook import Rulebook, RulebookRef, load
 from etsledger.domain.state import Account, Adoption, Claim, Entity, Fact, RegistryState, State
 from etsledger.domain.times import iso
+from etsledger.domain.yearbook import EMPTY, YearBook, seen
 
 if TYPE_CHECKING:
     from etsledger.domain.rulebook_schema import Route
@@ -80,11 +82,15 @@ class Desk:
         self.registry_id = registry_id
         self.registry = registry
         self._adoptions: tuple[Adoption, ...] = ()
+        self.warnings: list[str] = []
+        """What is implausible but not refused in the decision being made."""
         self.turn_to(effective_at)
 
     def turn_to(self, effective_at: datetime) -> None:
         """The next decision: its facts and rules are those of ``effective_at``."""
         self.effective_at = effective_at
+        if self.warnings:
+            self.warnings = []
         adoptions = self.registry.adoptions
         if len(adoptions) > 1 or adoptions is not self._adoptions:
             self._adoptions = adoptions
@@ -114,6 +120,37 @@ class Desk:
                 entity=entity_id,
             )
         return entity
+
+    def entity_account(self, entity_id: str, entity: Entity) -> str:
+        """The account that an entity's units go to and come from. Raises UnknownAccount."""
+        if entity.account is None:
+            raise UnknownAccount(
+                f"entity {entity_id!r} has no account of kind entity; open_account opens one",
+                entity=entity_id,
+            )
+        return entity.account
+
+    def province_account(self, entity: Entity) -> str:
+        """The government account that serves an entity: its province's, else the authority's."""
+        name = entity.province
+        if name is not None:
+            account = self.registry.accounts.get(name)
+            if account is not None and account.kind == PROVINCE:
+                return name
+            return self.registry.provinces.get(name, AUTHORITY)
+        return AUTHORITY
+
+    def year_book(self, entity_id: str, year: int) -> YearBook:
+        """All that is on record of an entity's compliance year, as known now."""
+        return self.registry.years.get(entity_id, {}).get(year, EMPTY)
+
+    def year_book_then(self, entity_id: str, year: int) -> YearBook:
+        """What of an entity's year book is in effect at the effective time."""
+        return seen(self.year_book(entity_id, year), self.effective_at, self.state.position)
+
+    def warn(self, message: str) -> None:
+        """Notes what is implausible in the command but no ground to refuse it."""
+        self.warnings.append(message)
 
     def claim(self, table: dict[str, Claim], command_id: str, kind: str) -> Claim:
         """The open freeze, pledge or surrender of a command id. Raises UnknownReference."""
@@ -153,6 +190,23 @@ class Desk:
         if account.stops:
             self._not_stopped(account_id, account, unit, ("out", "both"))
 
+    def no_recall_open(self, account_id: str, account: Account) -> None:
+        """Raises RecallOutstanding when units are to be given back before any may leave.
+
+        Rule N-ADJ-2; surrender is no such leaving. A recall is one by the facts in effect.
+        """
+        if account.entity is None:
+            return
+        for year in self.registry.recalls.get(account.entity, ()):
+            still_open = self.year_book_then(account.entity, year).recall_open
+            if still_open > 0:
+                raise RecallOutstanding(
+                    f"entity {account.entity} is to give back {still_open} t of its allocation "
+                    f"for {year}; until then nothing leaves account {account_id} but surrenders",
+                    account=account_id, entity=account.entity, year=year,
+                    recall_open=still_open,
+                )  # fmt: skip
+
     def may_receive(self, account_id: str, account: Account, unit: str) -> None:
         """Raises AccountClosed or AccountFrozen when the account may not receive ``unit``.
 
@@ -183,20 +237,29 @@ class Desk:
         """The matrix row of a movement. Raises UnitNotAllowed, RouteNotAllowed."""
         return self.rules.route(movement, unit, source.kind, target.kind)
 
+    def depth(self, account_id: str, unit: str) -> Depth:
+        """What an account holds at the effective time, and the least available from then on."""
+        holding = self.registry.holding(account_id, unit)
+        if self.effective_at >= holding.last:
+            return Depth(holding.held, holding.available, holding.available)
+        return self.past.depth(self.registry_id, account_id, unit, self.effective_at)
+
+    def takeable(self, account_id: str, account: Account, unit: str) -> int:
+        """Tonnes that could leave an account from the effective time on; none when it is
+        frozen then."""
+        for stop in account.stops:
+            if stop.direction in ("out", "both") and stop.covers(unit, self.effective_at):
+                return 0
+        depth = self.depth(account_id, unit)
+        return max(0, min(depth.available, depth.lowest_after))
+
     def take(self, account_id: str, unit: str, quantity: int) -> None:
         """Checks that ``quantity`` tonnes can leave or be reserved from the effective time on.
 
         Raises InsufficientUnits when short at that very time, BackdatedOverdraft when a
         later fact already known would be left short.
         """
-        holding = self.registry.holding(account_id, unit)
-        if self.effective_at >= holding.last:
-            held, available = holding.held, holding.available
-            lowest = available
-        else:
-            held, available, lowest = self.past.depth(
-                self.registry_id, account_id, unit, self.effective_at
-            )
+        held, available, lowest = self.depth(account_id, unit)
         if available < quantity:
             raise InsufficientUnits(
                 f"account {account_id} has {max(available, 0)} t of {unit} available at "

@@ -2,13 +2,16 @@
 
 from typing import ClassVar, Literal
 
+import msgspec
+
 from etsledger.domain.commands import Command, Id, NewId, Text, Year
 from etsledger.domain.desk import Desk
 from etsledger.domain.errors import AccountExists
 from etsledger.domain.events import Event
-from etsledger.domain.state import Entity, Fact, RegistryState, Scribe
+from etsledger.domain.state import Entity, Fact, RegistryState, Scribe, StatusFact
 
 Sector = Literal["power", "steel", "cement", "aluminium", "industry", "other"]
+EntityStatus = Literal["active", "at_risk", "shut", "dissolved"]
 AllocationMethod = Literal["benchmark", "historical_intensity", "historical_emissions", "verified"]
 
 
@@ -26,6 +29,28 @@ class RegisterEntity(Command, frozen=True, kw_only=True, tag="register_entity"):
     uscc: Text | None = None
     first_year: Year | None = None
     allocation_method: AllocationMethod | None = None
+
+
+class SetEntityStatus(Command, frozen=True, kw_only=True, tag="set_entity_status"):
+    """Says how an entity stands from ``effective_at`` on: a decision of its province.
+
+    ``at_risk`` sends its allowances to the province's custody (rule N-DIFF); ``shut`` and
+    ``dissolved`` end pre-allocation; a ``dissolved`` one owes nothing for years not yet due.
+    """
+
+    example: ClassVar[str] = (
+        '{"command": "set_entity_status", "id": "30", "registry": "cn-national", '
+        '"entity": "huaneng", "status": "at_risk"}'
+    )
+    entity: Id
+    status: EntityStatus
+
+
+class EntityStatusSet(Event, frozen=True, kw_only=True):
+    """An entity's status from the effective time on."""
+
+    entity: str
+    status: str
 
 
 class EntityRegistered(Event, frozen=True, kw_only=True):
@@ -58,6 +83,12 @@ def decide(command: RegisterEntity, desk: Desk) -> EntityRegistered:
     )
 
 
+def decide_status(command: SetEntityStatus, desk: Desk) -> EntityStatusSet:
+    """Raises UnknownEntity."""
+    desk.entity(command.entity)
+    return EntityStatusSet(entity=command.entity, status=command.status)
+
+
 def evolve(scribe: Scribe, registry: RegistryState, event: EntityRegistered, fact: Fact) -> None:
     """The entity is known, without an account yet."""
     scribe.put(
@@ -70,5 +101,19 @@ def evolve(scribe: Scribe, registry: RegistryState, event: EntityRegistered, fac
             uscc=event.uscc,
             first_year=event.first_year,
             allocation_method=event.allocation_method,
+            position=fact.position,
         ),
     )
+
+
+def evolve_status(
+    scribe: Scribe, registry: RegistryState, event: EntityStatusSet, fact: Fact
+) -> None:
+    """The status joins the entity's timeline."""
+    entity = registry.entities[event.entity]
+    statuses = sorted(
+        (*entity.statuses, StatusFact(fact.effective_at, fact.position, event.status)),
+        key=lambda status: (status.at, status.position),
+    )
+    changed = msgspec.structs.replace(entity, statuses=tuple(statuses))
+    scribe.put(registry.entities, event.entity, changed)

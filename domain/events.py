@@ -24,6 +24,8 @@ AUTHORITY = "authority"
 RESERVE = "reserve"
 RETIRED = "retired"
 CANCELLED = "cancelled"
+PROVINCE = "province"
+"""The account kind that stands between the authority and its entities."""
 BUILT_IN_ACCOUNTS = (AUTHORITY, RESERVE, RETIRED, CANCELLED)
 ALL_UNITS = "*"
 """The unit of a posting that concerns a whole account."""

@@ -58,11 +58,12 @@ class PledgeReleased(Event, frozen=True, kw_only=True):
 
 
 def decide_pledge(command: Pledge, desk: Desk) -> UnitsPledged:
-    """Raises UnknownAccount, AccountClosed, AccountFrozen, UnitNotAllowed, InsufficientUnits,
-    BackdatedOverdraft."""
+    """Raises UnknownAccount, AccountClosed, AccountFrozen, UnitNotAllowed,
+    RecallOutstanding, InsufficientUnits, BackdatedOverdraft."""
     account = desk.account(command.account)
     desk.may_send(command.account, account, command.unit)
     desk.rules.unit_kind(command.unit)
+    desk.no_recall_open(command.account, account)
     desk.take(command.account, command.unit, command.quantity)
     return UnitsPledged(
         account=command.account,

@@ -7,6 +7,7 @@ every table write notes what stood there before.
 """
 
 from datetime import datetime
+from decimal import Decimal
 from typing import Any, Final, NamedTuple, Protocol
 
 import msgspec
@@ -14,6 +15,7 @@ import msgspec
 from etsledger.domain.events import ALL_UNITS, Posting
 from etsledger.domain.rulebook import RulebookRef
 from etsledger.domain.times import EARLIEST
+from etsledger.domain.yearbook import EMPTY, YearBook, noted
 
 
 class Holding(msgspec.Struct, frozen=True, gc=False):
@@ -61,6 +63,30 @@ class Account(msgspec.Struct, frozen=True, gc=False):
     stops: tuple[Stop, ...] = ()
 
 
+class StatusFact(msgspec.Struct, frozen=True, gc=False, array_like=True):
+    """An entity's status from an instant on: active, at_risk, shut or dissolved."""
+
+    at: datetime
+    position: int
+    status: str
+
+
+class BalanceValue(msgspec.Struct, frozen=True, gc=False, array_like=True):
+    """A sector's published balance value of a year (tCO2e per tonne of product)."""
+
+    at: datetime
+    position: int
+    value: Decimal
+
+
+class Custody(msgspec.Struct, frozen=True, gc=False, array_like=True):
+    """Tonnes of a unit that a government account keeps for an entity at risk."""
+
+    account: str
+    unit: str
+    quantity: int
+
+
 class Entity(msgspec.Struct, frozen=True, gc=False):
     """A key emitting entity or other participant, as registered."""
 
@@ -72,6 +98,18 @@ class Entity(msgspec.Struct, frozen=True, gc=False):
     allocation_method: str | None = None
     account: str | None = None
     """Its first account of kind ``entity``: where its units go unless a command says."""
+    position: int = 0
+    """Where the log registered it."""
+    statuses: tuple[StatusFact, ...] = ()
+    """By effective time; of two for one instant the later recorded one rules."""
+
+    def status_at(self, at: datetime) -> str:
+        """Its status at an instant; active until a decision says otherwise."""
+        current = "active"
+        for fact in self.statuses:
+            if fact.at <= at:
+                current = fact.status
+        return current
 
 
 class Claim(msgspec.Struct, frozen=True, gc=False):
@@ -84,6 +122,8 @@ class Claim(msgspec.Struct, frozen=True, gc=False):
     entity: str | None = None
     year: int | None = None
     direction: str | None = None
+    custody: int = 0
+    """Tonnes of a surrender that came out of custody."""
 
 
 class Adoption(msgspec.Struct, frozen=True, gc=False):
@@ -110,6 +150,16 @@ class RegistryState(msgspec.Struct):
     pledges: dict[str, Claim] = _dict()
     surrenders: dict[str, Claim] = _dict()
     reversed: dict[str, str] = _dict()
+    provinces: dict[str, str] = _dict()
+    """Region to the first province account that serves it."""
+    years: dict[str, dict[int, YearBook]] = _dict()
+    """Entity to its year books."""
+    recalls: dict[str, tuple[int, ...]] = _dict()
+    """Entity to the years of which a part of a recall stayed open once."""
+    custody: dict[str, tuple[Custody, ...]] = _dict()
+    """Entity to what is kept for it."""
+    balance_values: dict[str, dict[int, tuple[BalanceValue, ...]]] = _dict()
+    """Sector to the published values of its years."""
 
     def holding(self, account: str, unit: str) -> Holding:
         """The present holding; nothing held gives zeros."""
@@ -188,6 +238,14 @@ class Scribe:
             if self.journal is not None:
                 self.journal.append((table, key, table[key]))
             del table[key]
+
+    def note(self, registry: RegistryState, entity: str, year: int, kind: str, entry: Any) -> None:
+        """Adds an entry of a kind to an entity's year book."""
+        books = registry.years.get(entity)
+        if books is None:
+            books = dict[int, YearBook]()
+            self.put(registry.years, entity, books)
+        self.put(books, year, noted(books.get(year, EMPTY), kind, entry))
 
     def post(self, registry: RegistryState, postings: tuple[Posting, ...], at: datetime) -> None:
         """Adds postings to the holdings; counts of stops live on the accounts instead."""

@@ -1,19 +1,30 @@
-"""Surrender: handing in units for a year's obligation (rules X-6, N-SUR-4).
+"""Surrender: handing in units for a year's obligation (rules X-6, N-SUR-1 to N-SUR-4,
+N-VIN-1, N-VIN-2, N-DIFF).
 
 A submitted surrender freezes the units (``pending``) until it is confirmed or rejected;
 where the rulebook asks for no confirmation, submitting confirms.
 """
 
-from typing import ClassVar, TypeVar
+from itertools import pairwise
+from typing import Any, ClassVar, TypeVar
 
 import msgspec
 from msgspec import field
 
+from etsledger.domain import custody
 from etsledger.domain.commands import Command, CommandId, Id, Tonnes, Unit, Year
+from etsledger.domain.compliance import NO_LIMIT, deadline_of, in_time, standing
 from etsledger.domain.desk import Desk
-from etsledger.domain.errors import UnknownAccount
-from etsledger.domain.events import RETIRED, Event, Posting, move
-from etsledger.domain.state import Claim, Fact, RegistryState, Scribe
+from etsledger.domain.errors import (
+    ObligationNotKnown,
+    ParticipantNotAllowed,
+    SurrenderExceedsObligation,
+    VintageNotEligible,
+)
+from etsledger.domain.events import AUTHORITY, PROVINCE, RETIRED, Event, Posting, move
+from etsledger.domain.state import Account, Claim, Entity, Fact, RegistryState, Scribe
+from etsledger.domain.times import LATEST, iso, parse_instant
+from etsledger.domain.yearbook import Closing, Submission, seen
 
 
 class Surrender(Command, frozen=True, kw_only=True, tag="surrender"):
@@ -50,10 +61,15 @@ class RejectSurrender(Command, frozen=True, kw_only=True, tag="reject_surrender"
 
 class _SurrenderEvent(Event, frozen=True, kw_only=True):
     account: str
+    custody: int = 0
+    """Tonnes that a government account kept for the entity: a forced surrender."""
     entity: str
+    forced: bool = False
     quantity: int
     surrender: str
     unit: str
+    via: tuple[str, ...] = ()
+    """The government accounts on the way to ``retired``."""
     year: int
 
 
@@ -61,75 +77,186 @@ class SurrenderSubmitted(_SurrenderEvent, frozen=True, kw_only=True):
     """Units were submitted for a year's obligation and wait for confirmation."""
 
     def postings(self) -> tuple[Posting, ...]:
-        """The pending tonnes."""
-        return ((self.account, self.unit, "pending", self.quantity),)
+        """The pending tonnes; those in custody were reserved before."""
+        pending: Posting = (self.account, self.unit, "pending", self.quantity)
+        if not self.custody:
+            return (pending,)
+        return ((self.account, self.unit, "restricted", -self.custody), pending)
 
 
 class SurrenderConfirmed(_SurrenderEvent, frozen=True, kw_only=True):
     """The units of a surrender were retired and count for the obligation."""
 
     def postings(self) -> tuple[Posting, ...]:
-        """Pending no longer, and from the account to ``retired``."""
-        return (
-            (self.account, self.unit, "pending", -self.quantity),
-            *move(self.unit, self.quantity, self.account, RETIRED),
-        )
+        """Pending no longer, and from the account by way of the chain to ``retired``."""
+        steps = (self.account, *self.via, RETIRED)
+        legs: tuple[Posting, ...] = ((self.account, self.unit, "pending", -self.quantity),)
+        for source, target in pairwise(steps):
+            legs += move(self.unit, self.quantity, source, target)
+        return legs
 
 
 class SurrenderRejected(_SurrenderEvent, frozen=True, kw_only=True):
-    """A surrender was sent back; its units are free again."""
+    """A surrender was sent back; its units are free again, or in custody."""
 
     def postings(self) -> tuple[Posting, ...]:
         """Pending no longer."""
-        return ((self.account, self.unit, "pending", -self.quantity),)
+        pending: Posting = (self.account, self.unit, "pending", -self.quantity)
+        if not self.custody:
+            return (pending,)
+        return (pending, (self.account, self.unit, "restricted", self.custody))
 
 
 def decide_surrender(command: Surrender, desk: Desk) -> tuple[Event, ...]:
-    """Raises UnknownEntity, UnknownAccount, AccountClosed, AccountFrozen, UnitNotAllowed,
-    RouteNotAllowed, InsufficientUnits, BackdatedOverdraft."""
+    """Raises UnknownEntity, UnknownAccount, ObligationNotKnown, AccountClosed, AccountFrozen,
+    ParticipantNotAllowed, UnitNotAllowed, RouteNotAllowed, VintageNotEligible,
+    SurrenderExceedsObligation, InsufficientUnits, BackdatedOverdraft."""
     entity = desk.entity(command.entity)
-    account_id = command.source or entity.account
-    if account_id is None:
-        raise UnknownAccount(
-            f"entity {command.entity!r} has no account of kind entity; open_account opens one",
-            entity=command.entity,
-        )
+    account_id = command.source or desk.entity_account(command.entity, entity)
     account = desk.account(account_id)
+    rules = desk.rules.data.surrender
+    if rules.obligations:
+        _obligation_known(command, entity, desk)
     desk.may_send(account_id, account, command.unit)
+    kept = _kept_for(command, entity, account_id, account, desk) if rules.chain else 0
     desk.route("surrender", command.unit, account, desk.account(RETIRED))
-    desk.take(account_id, command.unit, command.quantity)
+    if rules.obligations:
+        _vintage_eligible(command, entity, desk)
+        _no_more_than_owed(command, entity, desk)
+    from_custody = min(kept, command.quantity)
+    if command.quantity > from_custody:
+        desk.take(account_id, command.unit, command.quantity - from_custody)
     submitted = SurrenderSubmitted(
         account=account_id,
+        custody=from_custody,
         entity=command.entity,
+        forced=rules.chain and account.entity is None,
         quantity=command.quantity,
         surrender=command.id,
         unit=command.unit,
         year=command.year,
     )
-    if desk.rules.data.surrender.confirmation:
+    if rules.confirmation:
         return (submitted,)
-    return (submitted, SurrenderConfirmed(**msgspec.structs.asdict(submitted)))
+    via = _chain(desk, command.entity, account_id)
+    given: dict[str, Any] = {**msgspec.structs.asdict(submitted), "via": via}
+    return (submitted, SurrenderConfirmed(**given))
 
 
-Closing = TypeVar("Closing", SurrenderConfirmed, SurrenderRejected)
+def _obligation_known(command: Surrender, entity: Entity, desk: Desk) -> None:
+    rules, year = desk.rules, command.year
+    if rules.years and rules.year(entity.sector, year) is None:
+        raise ObligationNotKnown(
+            f"rulebook {rules.data.name} has no compliance year {year} for sector {entity.sector}",
+            entity=command.entity, year=year, sector=entity.sector,
+        )  # fmt: skip
+    if desk.year_book_then(command.entity, year).report is None:
+        raise ObligationNotKnown(
+            f"entity {command.entity} has no verified emissions for {year} at "
+            f"{iso(desk.effective_at)}; record_verified comes first",
+            entity=command.entity, year=year,
+        )  # fmt: skip
 
 
-def _close(kind: type[Closing], surrender: str, desk: Desk) -> Closing:
-    claim = desk.claim(desk.registry.surrenders, surrender, "surrender")
-    desk.not_before(claim.effective_at, f"surrender {surrender!r}")
+def _kept_for(
+    command: Surrender, entity: Entity, account_id: str, account: Account, desk: Desk
+) -> int:
+    """What a government account keeps for the entity: only then, or at risk, it surrenders."""
+    if desk.rules.account_group(account.kind) != "government":
+        return 0
+    kept = custody.kept(desk.registry, command.entity, account_id, command.unit)
+    held_for = desk.rules.data.custody
+    status = entity.status_at(desk.effective_at)
+    if kept or (held_for is not None and status in held_for.statuses):
+        return kept
+    raise ParticipantNotAllowed(
+        f"account {account_id} keeps no {command.unit} for entity {command.entity}, which is "
+        f"{status}: it surrenders from its own account",
+        account=account_id, entity=command.entity, status=status,
+    )  # fmt: skip
+
+
+def _vintage_eligible(command: Surrender, entity: Entity, desk: Desk) -> None:
+    """Rules N-VIN-1, N-VIN-2: which vintages may meet which year, and its arrears."""
+    year = desk.rules.year(entity.sector, command.year)
+    if year is None:
+        return
+    eligible = year.units
+    late = not in_time(desk.effective_at, deadline_of(desk.rules, entity.sector, command.year))
+    since = year.arrears_from
+    if late and (since is None or desk.effective_at >= parse_instant(since)):
+        eligible = (*year.units, *year.arrears_units)
+    if command.unit not in eligible:
+        raise VintageNotEligible(
+            f"{command.unit} may not meet the obligation of {command.year} at "
+            f"{iso(desk.effective_at)}; these may: {', '.join(dict.fromkeys(eligible))} "
+            f"({year.units_source})",
+            unit=command.unit, year=command.year, eligible=list(dict.fromkeys(eligible)),
+        )  # fmt: skip
+
+
+def _no_more_than_owed(command: Surrender, entity: Entity, desk: Desk) -> None:
+    """Neither at the effective time nor by what is known to take effect later."""
+    book = desk.year_book(command.entity, command.year)
+    then = seen(book, desk.effective_at, NO_LIMIT)
+    for known, at in ((then, desk.effective_at), (book, LATEST)):
+        found = standing(desk.rules, entity, command.year, known, at)
+        left = found.outstanding - found.pending
+        if command.quantity > left:
+            raise SurrenderExceedsObligation(
+                f"entity {command.entity} owes {max(left, 0)} t for {command.year} "
+                f"(obligation {found.obligation}, surrendered {found.surrendered}, pending "
+                f"{found.pending}); {command.quantity} t asked",
+                entity=command.entity, year=command.year, obligation=found.obligation,
+                surrendered=found.surrendered, pending=found.pending,
+                outstanding=max(left, 0), asked=command.quantity,
+            )  # fmt: skip
+        if then is book:
+            return
+
+
+def _chain(desk: Desk, entity_id: str, account_id: str) -> tuple[str, ...]:
+    """Rule X-6: by way of the province's account and the authority's."""
+    if not desk.rules.data.surrender.chain:
+        return ()
+    account = desk.account(account_id)
+    if account_id == AUTHORITY:
+        return ()
+    if account.kind == PROVINCE:
+        return (AUTHORITY,)
+    province = desk.province_account(desk.entity(entity_id))
+    return (AUTHORITY,) if province == AUTHORITY else (province, AUTHORITY)
+
+
+Ending = TypeVar("Ending", SurrenderConfirmed, SurrenderRejected)
+
+
+def _close(kind: type[Ending], surrender: str, desk: Desk, via: tuple[str, ...] = ()) -> Ending:
+    claim = _pending(surrender, desk)
     return kind(
         account=claim.account,
+        custody=claim.custody,
         entity=claim.entity or "",
         quantity=claim.quantity,
         surrender=surrender,
         unit=claim.unit,
+        via=via,
         year=claim.year or 0,
     )
 
 
+def _pending(surrender: str, desk: Desk) -> Claim:
+    claim = desk.claim(desk.registry.surrenders, surrender, "surrender")
+    desk.not_before(claim.effective_at, f"surrender {surrender!r}")
+    return claim
+
+
 def decide_confirmation(command: ConfirmSurrender, desk: Desk) -> SurrenderConfirmed:
     """Raises UnknownReference when it is not pending, InvalidCommand before it was submitted."""
-    return _close(SurrenderConfirmed, command.surrender, desk)
+    claim = _pending(command.surrender, desk)
+    return _close(
+        SurrenderConfirmed, command.surrender, desk, _chain(desk, claim.entity or "", claim.account)
+    )
 
 
 def decide_rejection(command: RejectSurrender, desk: Desk) -> SurrenderRejected:
@@ -142,16 +269,45 @@ def evolve_submitted(
 ) -> None:
     """The surrender is pending."""
     claim = Claim(
-        event.account, event.unit, event.quantity, fact.effective_at, event.entity, event.year
+        event.account,
+        event.unit,
+        event.quantity,
+        fact.effective_at,
+        event.entity,
+        event.year,
+        custody=event.custody,
     )
     scribe.put(registry.surrenders, event.surrender, claim)
+    entry = Submission(
+        fact.effective_at, fact.position, event.surrender, event.unit, event.quantity, event.forced
+    )
+    scribe.note(registry, event.entity, event.year, "submissions", entry)
+    custody.change(scribe, registry, event.entity, event.account, event.unit, -event.custody)
 
 
-def evolve_closed(
+def evolve_confirmed(
+    scribe: Scribe, registry: RegistryState, event: SurrenderConfirmed, fact: Fact
+) -> None:
+    """The surrender counts."""
+    _closed(scribe, registry, event, fact, confirmed=True)
+
+
+def evolve_rejected(
+    scribe: Scribe, registry: RegistryState, event: SurrenderRejected, fact: Fact
+) -> None:
+    """The surrender counts no more; what came out of custody is back in it."""
+    _closed(scribe, registry, event, fact, confirmed=False)
+    custody.change(scribe, registry, event.entity, event.account, event.unit, event.custody)
+
+
+def _closed(
     scribe: Scribe,
     registry: RegistryState,
     event: SurrenderConfirmed | SurrenderRejected,
     fact: Fact,
+    *,
+    confirmed: bool,
 ) -> None:
-    """The surrender is pending no longer."""
     scribe.drop(registry.surrenders, event.surrender)
+    entry = Closing(fact.effective_at, fact.position, event.surrender, confirmed)
+    scribe.note(registry, event.entity, event.year, "closings", entry)

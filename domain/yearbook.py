@@ -81,7 +81,9 @@ class Grant(_Entry, frozen=True):
     entitlement: int | None = None
     recalled: int = 0
     opened: int = 0
-    deducted: dict[str, int] = {}
+    deducted: tuple[tuple[str, int], ...] = ()
+    gas_allocation: int | None = None
+    """What the gas units of it were given, for caps on what they owe."""
 
 
 class Deduction(_Entry, frozen=True):
@@ -159,7 +161,7 @@ class YearBook(msgspec.Struct, frozen=True, gc=False, array_like=True):
 
     def deducted(self, deduction: str) -> int:
         """Tonnes of one deduction that were kept so far."""
-        return sum(grant.deducted.get(deduction, 0) for grant in self.grants)
+        return sum(t for grant in self.grants for name, t in grant.deducted if name == deduction)
 
 
 EMPTY = YearBook()

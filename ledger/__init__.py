@@ -5,7 +5,15 @@ from etsledger.ledger import Ledger
 
 from etsledger.domain.errors import Refusal
 from etsledger.ledger.application import Ledger
-from etsledger.ledger.books import BalanceRow, EventRow, StatementRow, SupplyRow
+from etsledger.ledger.books import (
+    AllocationRow,
+    BalanceRow,
+    ComplianceRow,
+    ComplianceSummaryRow,
+    EventRow,
+    StatementRow,
+    SupplyRow,
+)
 from etsledger.ledger.clock import Clock, system_clock
 from etsledger.ledger.errors import ImportRefused, LedgerError, StoreError
 from etsledger.ledger.heads import Head, read_head
@@ -14,7 +22,7 @@ from etsledger.ledger.stretches import Line
 from etsledger.ledger.verify import Finding, Report
 
 __all__ = [
-    "BalanceRow", "Clock", "EventRow", "Finding", "Head", "ImportRefused", "Ledger",
-    "LedgerError", "Line", "Outcome", "Refusal", "Report", "StatementRow", "StoreError",
-    "SupplyRow", "read_head", "system_clock",
+    "AllocationRow", "BalanceRow", "Clock", "ComplianceRow", "ComplianceSummaryRow", "EventRow",
+    "Finding", "Head", "ImportRefused", "Ledger", "LedgerError", "Line", "Outcome", "Refusal",
+    "Report", "StatementRow", "StoreError", "SupplyRow", "read_head", "system_clock",
 ]  # fmt: skip

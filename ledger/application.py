@@ -7,15 +7,20 @@ from typing import Any, Final, Self, Unpack
 from etsledger.domain.errors import InvalidCommand
 from etsledger.ledger import journal
 from etsledger.ledger.books import (
+    AllocationRow,
     BalanceQuestion,
     BalanceRow,
     Books,
+    ComplianceQuestion,
+    ComplianceRow,
+    ComplianceSummaryRow,
     EventRow,
     EventsQuestion,
     StatementQuestion,
     StatementRow,
     SupplyQuestion,
     SupplyRow,
+    Viewpoint,
     load_books,
 )
 from etsledger.ledger.clock import Clock, system_clock
@@ -181,6 +186,33 @@ class Ledger:
         Raises ValueError for a text that is no time.
         """
         return self._books.supply(**question)
+
+    def compliance(self, **question: Unpack[ComplianceQuestion]) -> list[ComplianceRow]:
+        """Obligations and status by entity and year, in tonnes.
+
+        The status follows from the facts: nothing has to be recorded for a deadline to pass.
+        Raises ValueError for a text that is no time.
+        """
+        return self._books.compliance(**question)
+
+    def compliance_summary(
+        self, **question: Unpack[ComplianceQuestion]
+    ) -> list[ComplianceSummaryRow]:
+        """Entities counted by status for each year, sector and province, with their tonnes.
+
+        Raises ValueError for a text that is no time.
+        """
+        return self._books.compliance_summary(**question)
+
+    def allocation(
+        self, entity: str, year: int, **question: Unpack[Viewpoint]
+    ) -> AllocationRow | None:
+        """An entity's allocation of a year line by line, each with its rule and source.
+
+        As decided, or while it is not final as it would be; None when nothing is on record.
+        Raises ValueError for a text that is no time.
+        """
+        return self._books.allocation(entity, year, **question)
 
     def events(self, **question: Unpack[EventsQuestion]) -> Iterator[EventRow]:
         """The log, oldest first; ``back_dated`` keeps facts recorded after they took effect.

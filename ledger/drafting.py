@@ -14,6 +14,7 @@ from etsledger.domain.catalogue import apply, decide
 from etsledger.domain.desk import Desk, registry_of
 from etsledger.domain.errors import DuplicateCommand, Refusal
 from etsledger.domain.events import Event
+from etsledger.domain.recalls import Later
 from etsledger.domain.registries import OpenRegistry, RegistryOpened, decide_opening
 from etsledger.domain.state import Mark, Scribe
 from etsledger.ledger.commandfile import Prepared
@@ -59,6 +60,8 @@ class Draft:
         self._accepted: dict[str, tuple[Prepared, tuple[int, ...]]] = {}
         self._desk: Desk | None = None
         self._saved = (0, 0, 0)
+        self._warnings: list[str] = []
+        """Of the command being decided."""
         past.begin(scribe.state.position, self.entries, self.postings, may_merge=may_merge)
 
     def decide_all(
@@ -75,6 +78,8 @@ class Draft:
         accepted = self._accepted
         for prepared in commands:
             command_id = prepared.command.id
+            if self._warnings:
+                self._warnings = []
             try:
                 if command_id in accepted or command_id in known:
                     first = self._first_positions(prepared)
@@ -84,7 +89,8 @@ class Draft:
                     positions = self._decide_batch(prepared)
                 else:
                     positions = self._decide_events(prepared, None)
-                outcomes.append(Outcome(command_id, "accepted", positions))
+                warnings = tuple(self._warnings)
+                outcomes.append(Outcome(command_id, "accepted", positions, warnings=warnings))
             except Refusal as refusal:
                 self.refused.append((prepared, refusal))
                 outcomes.append(Outcome(command_id, "refused", (), refusal))
@@ -131,7 +137,12 @@ class Draft:
         else:
             desk.turn_to(effective_at)
         for event in decide(command, desk):
-            self._append(event, prepared, effective_at, batch, desk)
+            if isinstance(event, Later):
+                self._append(event.event, prepared, event.effective_at, batch, desk)
+            else:
+                self._append(event, prepared, effective_at, batch, desk)
+        if desk.warnings:
+            self._warnings.extend(desk.warnings)
         return self._accept(prepared, first)
 
     def _append(

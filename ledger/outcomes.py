@@ -11,7 +11,8 @@ class Outcome(msgspec.Struct, gc=False):
     """The answer to one command: accepted, a duplicate of an accepted one, or refused.
 
     ``positions`` are those of the events it wrote (of the first time, for a duplicate);
-    ``line`` is the line of the command file, from 1, where there is one.
+    ``line`` is the line of the command file, from 1, where there is one; ``warnings`` say what
+    is implausible in an accepted command.
     """
 
     id: str
@@ -19,6 +20,7 @@ class Outcome(msgspec.Struct, gc=False):
     positions: tuple[int, ...] = ()
     refusal: Refusal | None = None
     line: int | None = None
+    warnings: tuple[str, ...] = ()
 
     def as_dict(self) -> dict[str, Any]:
         """``{"id", "line", "outcome", "positions", "refusal"?}`` as ``apply`` prints it."""
@@ -30,4 +32,6 @@ class Outcome(msgspec.Struct, gc=False):
         }
         if self.refusal is not None:
             answer["refusal"] = self.refusal.as_dict()
+        if self.warnings:
+            answer["warnings"] = list(self.warnings)
         return answer

@@ -6,7 +6,10 @@ from typing import Any
 from sqlalchemy import inspect
 
 from etsledger.ledger.books import (
+    AllocationRow,
     BalanceRow,
+    ComplianceRow,
+    ComplianceSummaryRow,
     EventRow,
     KnownAt,
     StatementRow,
@@ -17,13 +20,16 @@ from etsledger.ledger.clock import Clock
 from etsledger.ledger.postings import INDEX, LAG, Sum, merge_index, sums
 from etsledger.ledger.rebuild import rebuild_from_log
 from etsledger.ledger.store import Store
+from etsledger.projections.allocation import allocation_row
 from etsledger.projections.balances import balance_rows, sums_from_log
+from etsledger.projections.compliance import Standings, summary_rows
 from etsledger.projections.events import event_rows
 from etsledger.projections.instants import Viewpoint, instant, viewpoint
 from etsledger.projections.parties import Parties
 from etsledger.projections.statement import statement_rows
 from etsledger.projections.supply import supply_rows
 from etsledger.projections.tables import metadata
+from etsledger.projections.years import Years, from_log
 
 
 class LedgerBooks:
@@ -33,6 +39,7 @@ class LedgerBooks:
         self._store = store
         self._clock = clock
         self._parties = Parties(store)
+        self._years = Years(store)
 
     def _view(self, as_of: When, known_at: KnownAt) -> tuple[Viewpoint, int]:
         """The viewpoint of a question and how far the index answers it."""
@@ -109,6 +116,62 @@ class LedgerBooks:
         found = self._sums(view, done, from_log, registry=registry, unit=unit)
         return supply_rows(found, self._parties, view.upto)
 
+    def _standings(
+        self, registry: str | None, entity: str | None, as_of: When, known_at: KnownAt, log: bool
+    ) -> Standings:
+        head = self._store.head_position()
+        view = viewpoint(self._store, self._clock, as_of, known_at, head)
+        if log:
+            state = from_log(self._store, view.upto)
+        elif entity is not None:
+            state = self._years.of_entity(entity, head)
+        else:
+            state = self._years.follow(head)
+        return Standings(self._store, state, view, registry=registry)
+
+    def compliance(
+        self,
+        *,
+        registry: str | None = None,
+        entity: str | None = None,
+        year: int | None = None,
+        as_of: When = None,
+        known_at: KnownAt = None,
+        from_log: bool = False,
+    ) -> list[ComplianceRow]:
+        """See ``Ledger.compliance``."""
+        found = self._standings(registry, entity, as_of, known_at, from_log)
+        return [row for _, row in found.rows(entity, year)]
+
+    def compliance_summary(
+        self,
+        *,
+        registry: str | None = None,
+        entity: str | None = None,
+        year: int | None = None,
+        as_of: When = None,
+        known_at: KnownAt = None,
+        from_log: bool = False,
+    ) -> list[ComplianceSummaryRow]:
+        """See ``Ledger.compliance_summary``."""
+        found = self._standings(registry, entity, as_of, known_at, from_log)
+        return summary_rows(found.rows(entity, year))
+
+    def allocation(
+        self,
+        entity: str,
+        year: int,
+        *,
+        registry: str | None = None,
+        as_of: When = None,
+        known_at: KnownAt = None,
+    ) -> AllocationRow | None:
+        """See ``Ledger.allocation``."""
+        head = self._store.head_position()
+        view = viewpoint(self._store, self._clock, as_of, known_at, head)
+        state = self._years.of_entity(entity, head)
+        return allocation_row(self._store, state, view, entity, year, registry)
+
     def events(
         self,
         *,
@@ -144,4 +207,6 @@ class LedgerBooks:
         upto = rebuild_from_log(self._store, empty_ours, progress)
         self._parties = Parties(self._store)
         self._parties.follow(upto)
+        self._years = Years(self._store)
+        self._years.follow(upto)
         return upto

@@ -1,0 +1,100 @@
+"""Open recalls: what an entity is to give back is met first by what comes free (rule
+N-ADJ-2, adopted).
+
+Whatever a command decided, ``collect`` looks whether it made units of such an entity
+available, and takes what is owed of them in the same write.
+"""
+
+from datetime import datetime
+from typing import NamedTuple
+
+from etsledger.domain.desk import Desk
+from etsledger.domain.events import ISSUANCE, Event, Posting, move
+from etsledger.domain.state import Fact, RegistryState, Scribe
+from etsledger.domain.yearbook import Collection
+
+
+class RecallCollected(Event, frozen=True, kw_only=True):
+    """A part of an open recall was met: units went back to the government account."""
+
+    account: str
+    entity: str
+    quantity: int
+    target: str
+    unit: str
+    year: int
+
+    def postings(self) -> tuple[Posting, ...]:
+        """From the entity's account to the government's."""
+        return move(self.unit, self.quantity, self.account, self.target)
+
+
+class Later(NamedTuple):
+    """An event that takes effect at a time of its own, after its command's."""
+
+    event: Event
+    effective_at: datetime
+
+
+def collect(events: tuple[Event, ...], desk: Desk) -> tuple[Event | Later, ...]:
+    """What these events make available is taken for open recalls; gives the events to add."""
+    freed: dict[tuple[str, str], int] = {}
+    for event in events:
+        for account, unit, bucket, tonnes in event.postings():
+            if account != ISSUANCE and bucket != "stopped":
+                change = tonnes if bucket == "held" else -tonnes
+                freed[account, unit] = freed.get((account, unit), 0) + change
+    added: list[Event | Later] = []
+    for (account_id, unit), tonnes in freed.items():
+        if tonnes > 0:
+            added.extend(_collected(desk, account_id, unit, tonnes))
+    return tuple(added)
+
+
+def _collected(desk: Desk, account_id: str, unit: str, freed: int) -> list[Event | Later]:
+    account = desk.account(account_id)
+    entity_id = account.entity
+    if entity_id is None or entity_id not in desk.registry.recalls:
+        return []
+    entity = desk.entity(entity_id)
+    added: list[Event | Later] = []
+    left = -1
+    for year in desk.registry.recalls[entity_id]:
+        table = desk.rules.year(entity.sector, year)
+        book = desk.year_book(entity_id, year)
+        still_open = book.recall_open
+        if table is None or table.unit != unit or still_open <= 0:
+            continue
+        if left < 0:
+            before = desk.takeable(account_id, account, unit)
+            left = before + freed if before or not _stopped(desk, account_id, unit) else 0
+        taken = min(left, still_open)
+        if taken <= 0:
+            continue
+        left -= taken
+        event = RecallCollected(
+            account=account_id,
+            entity=entity_id,
+            quantity=taken,
+            target=desk.province_account(entity),
+            unit=unit,
+            year=year,
+        )
+        # A credit from before the recall meets it when it opened.
+        opened = max(grant.at for grant in book.grants if grant.opened > 0)
+        later = opened > desk.effective_at
+        added.append(Later(event, opened) if later else event)
+    return added
+
+
+def _stopped(desk: Desk, account_id: str, unit: str) -> bool:
+    return any(
+        stop.direction in ("out", "both") and stop.covers(unit, desk.effective_at)
+        for stop in desk.account(account_id).stops
+    )
+
+
+def evolve(scribe: Scribe, registry: RegistryState, event: RecallCollected, fact: Fact) -> None:
+    """So much less is open."""
+    entry = Collection(fact.effective_at, fact.position, event.quantity)
+    scribe.note(registry, event.entity, event.year, "collections", entry)

@@ -1,0 +1,161 @@
+"""An entity's allocation of a year, line by line: as decided, or as it would be."""
+
+from collections.abc import Iterable
+from typing import Any
+
+import msgspec
+
+from etsledger.domain.allocation import AllocationFinalised
+from etsledger.domain.calculation import Calculation
+from etsledger.domain.entitlement import calculate, gap_rate
+from etsledger.domain.errors import AllocationNotReady
+from etsledger.domain.pre_allocation import AllowancesPreAllocated
+from etsledger.domain.rulebook import Rulebook, RulebookRef
+from etsledger.domain.state import RegistryState, State
+from etsledger.domain.yearbook import EMPTY, Grant, YearBook, seen
+from etsledger.ledger.books import AllocationRow
+from etsledger.ledger.errors import StoreDamaged
+from etsledger.ledger.record import Logged, read
+from etsledger.ledger.store import Store
+from etsledger.projections.compliance import rulebook_then
+from etsledger.projections.instants import Viewpoint
+
+
+def allocation_row(
+    store: Store, state: State, view: Viewpoint, entity: str, year: int, registry: str | None
+) -> AllocationRow | None:
+    """The allocation of an entity and year at a viewpoint; None when nothing is on record."""
+    for name in sorted(state.registries):
+        found = state.registries[name]
+        known = found.entities.get(entity)
+        if registry not in (None, name) or known is None or known.position > view.upto:
+            continue
+        book = seen(found.years.get(entity, {}).get(year, EMPTY), view.as_of, view.upto)
+        rulebook = rulebook_then(store, found, view)
+        if book == EMPTY or rulebook is None:
+            continue
+        return _row(store, found, view, name, entity, known.sector, year, book, rulebook)
+    return None
+
+
+def _row(
+    store: Store,
+    registry: RegistryState,
+    view: Viewpoint,
+    registry_id: str,
+    entity: str,
+    sector: str,
+    year: int,
+    book: YearBook,
+    rulebook: tuple[RulebookRef, Rulebook],
+) -> AllocationRow:
+    ref, rules = rulebook
+    table = rules.year(sector, year)
+    unit = table.unit if table is not None else None
+    final, report = book.approval, book.report
+    calculation: Calculation | None = None
+    decided: AllocationFinalised | None = None
+    reason = None
+    if final is not None:
+        logged = _event(store, final)
+        assert isinstance(logged.event, AllocationFinalised)
+        decided, ref, unit = logged.event, logged.record.rulebook, logged.event.unit
+        calculation = decided.calculation
+    elif report is None:
+        reason = f"no verified emissions for {year} are on record: record_verified comes first"
+    else:
+        values = registry.balance_values.get(sector, {}).get(year, ())
+        seen_values = [v.value for v in values if v.at <= view.as_of and v.position <= view.upto]
+        try:
+            last = seen_values[-1] if seen_values else None
+            calculation = calculate(rules, sector, year, report, last)
+        except AllocationNotReady as refusal:
+            reason = refusal.message
+    entitlement = calculation.entitlement if calculation is not None else None
+    first = book.pre_allocation
+    pre_allocated = first.granted if first is not None else 0
+    kept = sum(tonnes for grant in book.grants for _, tonnes in grant.deducted)
+    verified = report.emissions if report is not None else None
+    gap = None
+    if verified is not None and entitlement is not None and rules.data.rounding is not None:
+        gap = gap_rate(rules, verified, entitlement)
+    return {
+        "registry": registry_id,
+        "entity": entity,
+        "year": year,
+        "unit": unit,
+        "final": decided is not None,
+        "draft": calculation is not None and calculation.draft,
+        "lines": _plain(calculation.lines if calculation is not None else ()),
+        "subtotal": calculation.subtotal if calculation is not None else None,
+        "adjustments": _plain(calculation.adjustments if calculation is not None else ()),
+        "entitlement": entitlement,
+        "approved": decided.approved if decided is not None else None,
+        "computed": calculation.computed if calculation is not None else None,
+        "pre_allocated": pre_allocated,
+        "pre_allocation": _pre_allocation(store, first),
+        "deductions": kept,
+        "deduction_lines": [
+            {
+                "deduction": one.command,
+                "reason": one.reason,
+                "quantity": one.quantity,
+                "deducted": book.deducted(one.command),
+                "remaining": one.quantity - book.deducted(one.command),
+            }
+            for one in book.deductions
+        ],
+        "difference": None if entitlement is None else entitlement - pre_allocated - kept,
+        "recalled": book.recalled,
+        "recall_open": book.recall_open,
+        "gap_rate": gap,
+        "verified_emissions": verified,
+        "restated_since": final is not None
+        and report is not None
+        and report.position > final.position,
+        "position": final.position if final is not None else None,
+        "command_id": final.command if final is not None else None,
+        "supersedes": decided.supersedes if decided is not None else None,
+        "rule": calculation.rule if calculation is not None else None,
+        "source": calculation.source if calculation is not None else None,
+        "reason": reason,
+        "rulebook": {"name": ref.name, "version": ref.version, "hash": ref.hash},
+    }
+
+
+def _event(store: Store, grant: Grant) -> Logged:
+    row = store.row(grant.position)
+    if row is None:
+        raise StoreDamaged(f"the log has no position {grant.position}; run verify")
+    return read(row.type, row.state)
+
+
+def _pre_allocation(store: Store, grant: Grant | None) -> dict[str, Any] | None:
+    """What was handed out in advance, with the rule and what it was computed from."""
+    if grant is None:
+        return None
+    event = _event(store, grant).event
+    assert isinstance(event, AllowancesPreAllocated)
+    return {
+        "quantity": event.quantity,
+        "computed": event.computed,
+        "deducted": sum(part.tonnes for part in event.deducted),
+        "in_custody": event.in_custody,
+        "draft": event.draft,
+        "lines": _plain(event.lines),
+        "rule": event.rule,
+        "source": event.source,
+        "position": grant.position,
+        "command_id": grant.command,
+    }
+
+
+def _plain(values: Iterable[msgspec.Struct]) -> list[dict[str, Any]]:
+    """Rows with every field of their kind, decimals as text."""
+    rows: list[dict[str, Any]] = []
+    for value in values:
+        row = {
+            field.encode_name: getattr(value, field.name) for field in msgspec.structs.fields(value)
+        }
+        rows.append(msgspec.to_builtins(row))
+    return rows

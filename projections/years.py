@@ -1,0 +1,199 @@
+"""The year books of all entities, followed from the log into tables and memory.
+
+They are filled by the domain's own ``apply``, from the event types that concern a
+compliance year; every fact in them has both its clocks, so one table answers any
+(as-of, known-at).
+"""
+
+from collections.abc import Iterable
+from contextlib import suppress
+from typing import Any, Final
+
+import msgspec
+from sqlalchemy import Connection, bindparam, delete, insert, select
+from sqlalchemy.exc import SQLAlchemyError
+
+from etsledger.domain.allocation import AllocationFinalised
+from etsledger.domain.catalogue import apply
+from etsledger.domain.deductions import DeductionRecorded
+from etsledger.domain.entities import EntityRegistered, EntityStatusSet
+from etsledger.domain.events import Event
+from etsledger.domain.pre_allocation import AllowancesPreAllocated
+from etsledger.domain.recalls import RecallCollected
+from etsledger.domain.registries import RegistryOpened, RulebookAdopted
+from etsledger.domain.state import (
+    Adoption,
+    BalanceValue,
+    Entity,
+    RegistryState,
+    Scribe,
+    State,
+)
+from etsledger.domain.surrender import SurrenderConfirmed, SurrenderRejected, SurrenderSubmitted
+from etsledger.domain.verification import BalanceValuePublished, EmissionsVerified
+from etsledger.domain.yearbook import YearBook
+from etsledger.ledger.errors import LedgerError
+from etsledger.ledger.postings import LAG
+from etsledger.ledger.record import Logged, read
+from etsledger.ledger.store import Store
+from etsledger.projections.tables import entities, metadata, registries, years
+
+CURSOR: Final = "projection_years"
+_OF_REGISTRY: Final = (RegistryOpened, RulebookAdopted, BalanceValuePublished)
+_OF_ENTITY: Final = (EntityRegistered, EntityStatusSet)
+_OF_YEAR: Final[tuple[type[Event], ...]] = (
+    EmissionsVerified,
+    AllowancesPreAllocated,
+    AllocationFinalised,
+    DeductionRecorded,
+    RecallCollected,
+    SurrenderSubmitted,
+    SurrenderConfirmed,
+    SurrenderRejected,
+)
+TYPES: Final = tuple(kind.__name__ for kind in (*_OF_REGISTRY, *_OF_ENTITY, *_OF_YEAR))
+
+
+class _OfRegistry(msgspec.Struct, array_like=True):
+    adoptions: tuple[Adoption, ...]
+    balance_values: dict[str, dict[int, tuple[BalanceValue, ...]]]
+
+
+_registry: Final = msgspec.json.Decoder(_OfRegistry)
+_entity: Final = msgspec.json.Decoder(Entity)
+_book: Final = msgspec.json.Decoder(YearBook)
+_encode: Final = msgspec.json.Encoder().encode
+
+
+class Years:
+    """Registries, entities and year books as questions need them."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._all: Scribe | None = None
+        self._saved = 0
+        """How far the tables have followed."""
+        self._touched: set[tuple[str, str, int]] = set()
+        """What memory has and the tables have not: registry, entity (or ""), year (or 0)."""
+
+    def follow(self, upto: int) -> State:
+        """Everything as the log tells it up to ``upto`` or further."""
+        scribe = self._all
+        if scribe is None:
+            scribe = Scribe(State())
+            self._load(scribe.state, None)
+        if scribe.state.position < upto:
+            for logged in self._after(scribe.state.position, upto):
+                apply(scribe, logged.event, logged.fact, ())
+                self._touched.add(_place(logged))
+            scribe.state.position = upto
+        self._all = scribe
+        if upto - self._saved > LAG:
+            # Not on a full disk, say: what is not kept is read from the log again.
+            with suppress(SQLAlchemyError):
+                self._save(scribe.state)
+        return scribe.state
+
+    def of_entity(self, entity: str, upto: int) -> State:
+        """The same for one entity only: its facts, and what holds for its registries."""
+        if self._all is not None or upto - self._store.cursor(CURSOR)[0] > LAG:
+            return self.follow(upto)
+        scribe = Scribe(State())
+        self._load(scribe.state, entity)
+        for logged in self._after(scribe.state.position, upto):
+            if getattr(logged.event, "entity", entity) == entity:
+                apply(scribe, logged.event, logged.fact, ())
+        return scribe.state
+
+    def _after(self, position: int, upto: int) -> Iterable[Logged]:
+        for row in self._store.rows(position, upto, TYPES):
+            try:
+                yield read(row.type, row.state)
+            except LedgerError:
+                continue  # verify names it; the other answers still stand
+
+    def _load(self, state: State, entity: str | None) -> None:
+        with self._store.engine.connect() as connection:
+            if not self._store.engine.dialect.has_table(connection, years.name):
+                self._saved = 0
+                return
+            saved, _ = self._store.cursor(CURSOR)
+            for registry, body in connection.execute(select(registries)):
+                found = _registry.decode(body)
+                state.registries[registry] = RegistryState(
+                    adoptions=found.adoptions, balance_values=found.balance_values
+                )
+            whose, books = select(entities), select(years)
+            if entity is not None:
+                whose = whose.where(entities.c.entity == entity)
+                books = books.where(years.c.entity == entity)
+            rows: Any = connection.execute(whose)
+            for registry, name, body in rows:
+                state.registries[registry].entities[name] = _entity.decode(body)
+            rows = connection.execute(books)
+            for registry, name, year, body in rows:
+                of_registry = state.registries[registry]
+                of_registry.years.setdefault(name, {})[year] = _book.decode(body)
+        state.position = saved
+        if entity is None:
+            self._saved = saved
+
+    def _save(self, state: State) -> None:
+        if self._store.read_only:
+            return
+        with self._store.try_writing() as free:
+            if not free or self._store.cursor(CURSOR)[0] != self._saved:
+                return  # another reader was first; its rows serve as well next time
+            with self._store.engine.begin() as connection:
+                metadata.create_all(connection)
+                write_rows(connection, state, self._touched)
+                self._store.set_cursor(connection, CURSOR, state.position)
+        self._saved, self._touched = state.position, set()
+
+
+def _place(logged: Logged) -> tuple[str, str, int]:
+    event = logged.event
+    if isinstance(event, _OF_REGISTRY):
+        return logged.record.registry, "", 0
+    year = 0 if isinstance(event, _OF_ENTITY) else getattr(event, "year", 0)
+    return logged.record.registry, getattr(event, "entity", ""), year
+
+
+def write_rows(connection: Connection, state: State, touched: set[tuple[str, str, int]]) -> None:
+    """Replaces the rows of what was touched by what the state says of it."""
+    in_registries: list[dict[str, Any]] = []
+    in_entities: list[dict[str, Any]] = []
+    in_years: list[dict[str, Any]] = []
+    for registry, entity, year in sorted(touched):
+        of_registry = state.registries[registry]
+        if year:
+            body = _encode(of_registry.years[entity][year])
+            in_years.append({"registry": registry, "entity": entity, "year": year, "body": body})
+        elif entity:
+            body = _encode(of_registry.entities[entity])
+            in_entities.append({"registry": registry, "entity": entity, "body": body})
+        else:
+            body = _encode(_OfRegistry(of_registry.adoptions, of_registry.balance_values))
+            in_registries.append({"registry": registry, "body": body})
+    for table, rows in ((registries, in_registries), (entities, in_entities), (years, in_years)):
+        if not rows:
+            continue
+        _replace(connection, table, rows)
+
+
+def _replace(connection: Connection, table: Any, rows: list[dict[str, Any]]) -> None:
+    keys = [column.name for column in table.primary_key]
+    gone: Any = delete(table)
+    for key in keys:
+        gone = gone.where(table.c[key] == bindparam(f"old_{key}"))
+    connection.execute(gone, [{f"old_{key}": row[key] for key in keys} for row in rows])
+    connection.execute(insert(table), rows)
+
+
+def from_log(store: Store, upto: int) -> State:
+    """The same, made again from the log alone."""
+    scribe = Scribe(State())
+    for row in store.rows(0, upto, TYPES):
+        logged = read(row.type, row.state)
+        apply(scribe, logged.event, logged.fact, ())
+    return scribe.state
