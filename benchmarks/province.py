@@ -14,9 +14,9 @@ import sys
 from collections.abc import Iterator
 from typing import Any
 
-from national.allocation import Allocation
-from national.chronicle import CYCLES, Chronicle, Step
-from national.surrender import Surrender
+from generated.allocation import Allocation
+from generated.chronicle import CYCLES, Chronicle, Step
+from generated.surrender import Surrender
 
 
 class History:

@@ -37,7 +37,8 @@ def state_bytes(state: State) -> bytes:
     for registry in state.registries.values():
         for account in [a for a, units in registry.holdings.items() if not units]:
             del registry.holdings[account]
-    return msgspec.json.encode(state, order="sorted")
+    # By way of plain values: the years of an entity are integers, which are not sorted as keys.
+    return msgspec.json.encode(msgspec.to_builtins(state, order="sorted", str_keys=True))
 
 
 def state_hash(body: bytes) -> str:

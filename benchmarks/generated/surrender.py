@@ -3,9 +3,9 @@
 import random
 from collections.abc import Iterator
 
-from national.allocation import Allocation
-from national.chronicle import Chronicle, Cycle, Piece, Step, eligible, vintage
-from national.plants import Plant
+from generated.allocation import Allocation
+from generated.chronicle import Chronicle, Cycle, Piece, Step, eligible, vintage
+from generated.plants import Plant
 
 
 class Surrender:

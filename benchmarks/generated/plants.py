@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Any, Final
 
-from national.entitlements import UnitYear, at_benchmark
+from generated.entitlements import UnitYear, at_benchmark
 
 YEARS: Final = (2019, 2020, 2021, 2022, 2023, 2024)
 KINDS: Final = {"I": 55, "II": 25, "III": 12, "gas": 8}

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from national.entitlements import UnitYear, obligation
-from national.entitlements import entitlement as computed
+from generated.entitlements import UnitYear, obligation
+from generated.entitlements import entitlement as computed
 
 SECOND: Final = timedelta(seconds=1)
 

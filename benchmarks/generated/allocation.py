@@ -3,9 +3,9 @@
 from collections.abc import Iterable, Iterator
 from datetime import datetime
 
-from national.chronicle import Chronicle, Cycle, Step, vintage
-from national.entitlements import UnitYear, entitlement, pre_allocation
-from national.plants import Plant, as_reported, correct
+from generated.chronicle import Chronicle, Cycle, Step, vintage
+from generated.entitlements import UnitYear, entitlement, pre_allocation
+from generated.plants import Plant, as_reported, correct
 
 
 class Allocation:

@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta, timezone
 from typing import Any, Final, NamedTuple
 
-from national.expectations import Books
-from national.plants import Plant, plants
+from generated.expectations import Books
+from generated.plants import Plant, plants
 
 SHANGHAI: Final = timezone(timedelta(hours=8))
 REGISTRY: Final = "cn-national"
