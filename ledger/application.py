@@ -235,7 +235,10 @@ class Ledger:
         progress: Progress | None = None,
     ) -> Report:
         """Walks the log and everything derived from it; reports all that is wrong."""
-        return verify(self._store, head=head, chain_only=chain_only, progress=progress)
+        return verify(
+            self._store, head=head, chain_only=chain_only, progress=progress,
+            projections=self._books.differences,
+        )  # fmt: skip
 
     def rebuild(self, progress: Progress | None = None) -> int:
         """Drops every derived table and fills it again from the log; gives the position."""

@@ -9,6 +9,7 @@ from datetime import datetime
 from pkgutil import resolve_name
 from typing import Any, NotRequired, Protocol, TypedDict, Unpack
 
+from etsledger.domain.state import State
 from etsledger.ledger.clock import Clock
 from etsledger.ledger.store import Store
 
@@ -258,6 +259,8 @@ class Books(Protocol):
     ) -> AllocationRow | None: ...
 
     def events(self, **question: Unpack[EventsQuestion]) -> Iterator[EventRow]: ...
+
+    def differences(self, state: State) -> Iterator[str]: ...
 
     def rebuild(self, progress: Callable[[int], None] | None = None) -> int: ...
 

@@ -19,11 +19,17 @@ _INSTANT: Final = {
     "pattern": r"^\d{4}-\d{2}-\d{2}([T ]\d{2}:\d{2}(:\d{2}(\.\d{1,6})?)?(Z|[+-]\d{2}:?\d{2})?)?$",
 }
 """What ``etsledger.domain.times`` reads: more than the format date-time."""
+_GIVEN_DECIMAL: Final = {
+    "type": ["string", "number"],
+    "format": "decimal",
+    "description": "A decimal, as a string or as a number: it counts as the text it is written with",
+}
+"""A decimal of a command; in an event it is text."""
 
 
 def command_schema() -> dict[str, Any]:
     """The schema of one line of a command file: one of the commands, by ``command``."""
-    members = {name: _whole(model) for name, model in MODELS.items()}
+    members = {name: _with_numbers(_whole(model)) for name, model in MODELS.items()}
     members["batch"]["properties"]["commands"]["items"] = {
         "oneOf": [{"$ref": f"#/$defs/{name}"} for name in members if name != "batch"]
     }
@@ -83,15 +89,28 @@ def _one_of(title: str, members: Mapping[str, dict[str, Any]]) -> dict[str, Any]
 def _whole(kind: type[Any]) -> dict[str, Any]:
     """The schema of a type with everything it refers to written out in its place."""
     (schema,), components = msgspec.json.schema_components([kind], ref_template="{name}")
-    found = _inlined(schema, components)
-    found["description"] = cleandoc(found["description"])
-    return found
+    return _inlined(schema, components)
+
+
+def _with_numbers(schema: Any) -> Any:
+    """The schema with decimals that may be JSON numbers, too."""
+    match schema:
+        case {"type": "string", "format": "decimal"}:
+            return _GIVEN_DECIMAL
+        case dict():
+            return {key: _with_numbers(value) for key, value in schema.items()}  # pyright: ignore[reportUnknownVariableType]
+        case list():
+            return [_with_numbers(item) for item in schema]  # pyright: ignore[reportUnknownVariableType]
+        case _:
+            return schema
 
 
 def _inlined(schema: Any, components: Mapping[str, Any]) -> Any:
     match schema:
         case {"$ref": str(name), **rest}:
             return {**_inlined(components[name], components), **_inlined(rest, components)}
+        case {"description": str(text), **rest} if text != cleandoc(text):
+            return {"description": cleandoc(text), **_inlined(rest, components)}
         case {"pattern": str(pattern), **rest}:
             # ECMA 262, which JSON Schema means, knows no \Z; its $ is the very end.
             return {**_inlined(rest, components), "pattern": pattern.removesuffix(r"\Z") + (

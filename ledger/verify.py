@@ -8,7 +8,7 @@ kept elsewhere. What it cannot see without such a head is a log cut at its end.
 """
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import datetime
 from typing import Any, Final, NamedTuple
 
@@ -33,6 +33,8 @@ MOST: Final = 1_000
 """Findings after which a check that repeats itself is cut short (the count goes on)."""
 _ZERO: Final = "0" * 64
 Progress = Callable[[int], None]
+Differences = Callable[[State], Iterable[str]]
+"""What tables say otherwise than a state made from the log."""
 
 
 class Finding(NamedTuple):
@@ -242,17 +244,25 @@ def verify(
     head: Head | None = None,
     chain_only: bool = False,
     progress: Progress | None = None,
+    projections: Differences | None = None,
 ) -> Report:
     """Walks the log and reports all that is wrong.
 
     ``head`` is one kept elsewhere; ``chain_only`` leaves out everything but the chain;
-    ``progress`` is called with the position reached.
+    ``progress`` is called with the position reached; ``projections`` tells what readers'
+    tables say otherwise than the state rebuilt.
     """
     with collector_paused():
-        return _verify(store, head, chain_only, progress)
+        return _verify(store, head, chain_only, progress, projections)
 
 
-def _verify(store: Store, head: Head | None, chain_only: bool, progress: Progress | None) -> Report:
+def _verify(
+    store: Store,
+    head: Head | None,
+    chain_only: bool,
+    progress: Progress | None,
+    projections: Differences | None,
+) -> Report:
     walk = _Walk(store, head, whole=not chain_only)
     for name in store.missing_guards():
         walk.find("guard", None, f"the database's guard {name} is missing: rows can be changed")
@@ -276,4 +286,7 @@ def _verify(store: Store, head: Head | None, chain_only: bool, progress: Progres
         if progress and walk.events % FETCH == 0:
             progress(walk.events)
     derived.finish()
+    if projections is not None and walk.scribe is not None:
+        for message in projections(walk.scribe.state):
+            walk.find("projection", None, message)
     return walk.finish()

@@ -5,6 +5,7 @@ from typing import Any
 
 from sqlalchemy import inspect
 
+from etsledger.domain.state import State
 from etsledger.ledger.books import (
     AllocationRow,
     BalanceRow,
@@ -22,6 +23,7 @@ from etsledger.ledger.rebuild import rebuild_from_log
 from etsledger.ledger.store import Store
 from etsledger.projections.allocation import allocation_row
 from etsledger.projections.balances import balance_rows, sums_from_log
+from etsledger.projections.checks import differences
 from etsledger.projections.compliance import Standings, summary_rows
 from etsledger.projections.events import event_rows
 from etsledger.projections.instants import Viewpoint, instant, viewpoint
@@ -194,6 +196,10 @@ class LedgerBooks:
             entity=entity, types=types, from_position=max(from_position, 1),
             as_of=None if as_of is None else view.as_of, back_dated=back_dated, limit=limit,
         )  # fmt: skip
+
+    def differences(self, state: State) -> Iterator[str]:
+        """What the projections' tables say otherwise than a state made from the log."""
+        return differences(self._store, state)
 
     def rebuild(self, progress: Any = None) -> int:
         """Empties every derived table and fills it again from the log."""

@@ -32,7 +32,7 @@ from etsledger.domain.state import (
 from etsledger.domain.surrender import SurrenderConfirmed, SurrenderRejected, SurrenderSubmitted
 from etsledger.domain.verification import BalanceValuePublished, EmissionsVerified
 from etsledger.domain.yearbook import YearBook
-from etsledger.ledger.errors import LedgerError
+from etsledger.ledger.errors import LedgerError, StoreDamaged
 from etsledger.ledger.postings import LAG
 from etsledger.ledger.record import Logged, read
 from etsledger.ledger.store import Store
@@ -105,6 +105,12 @@ class Years:
                 apply(scribe, logged.event, logged.fact, ())
         return scribe.state
 
+    def tables(self) -> tuple[State, int]:
+        """What the tables say by themselves, and how far they have followed the log."""
+        state = State()
+        self._load(state, None)
+        return state, state.position
+
     def _after(self, position: int, upto: int) -> Iterable[Logged]:
         for row in self._store.rows(position, upto, TYPES):
             try:
@@ -113,6 +119,15 @@ class Years:
                 continue  # verify names it; the other answers still stand
 
     def _load(self, state: State, entity: str | None) -> None:
+        try:
+            self._load_rows(state, entity)
+        except (msgspec.MsgspecError, KeyError) as error:
+            raise StoreDamaged(
+                f"the tables of compliance years cannot be read ({error!r}); 'etsledger rebuild' "
+                "makes them again from the log"
+            ) from error
+
+    def _load_rows(self, state: State, entity: str | None) -> None:
         with self._store.engine.connect() as connection:
             if not self._store.engine.dialect.has_table(connection, years.name):
                 self._saved = 0
