@@ -11,24 +11,26 @@ with the lines, except those of corrected reports. ``History`` also keeps what i
 import argparse
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from generated.allocation import Allocation
 from generated.chronicle import CYCLES, Chronicle, Step
+from generated.plants import plants, spread
 from generated.surrender import Surrender
 
 
 class History:
     """All commands of a history, in order, and the books they should lead to.
 
-    ``mistakes`` adds commands that must be refused, each with its code.
+    ``sizes`` are the numbers of plants of each province. ``roles=False`` leaves all trouble
+    out, ``mistakes`` adds commands that must be refused, each with its code.
     """
 
     def __init__(
-        self, *, seed: int = 7, entities: int = 2096, provinces: int = 30, mistakes: bool = False
+        self, sizes: Sequence[int], *, seed: int = 7, roles: bool = True, mistakes: bool = False
     ) -> None:
-        self._book = Chronicle(seed, entities, provinces, mistakes=mistakes)
+        self._book = Chronicle(plants(seed, sizes, roles=roles), mistakes=mistakes)
         self._allocation = Allocation(self._book)
         self._surrender = Surrender(self._book, self._allocation, seed)
         self.plants = self._book.plants
@@ -70,7 +72,7 @@ def main() -> None:
     parser.add_argument("--entities", type=int, default=2096, help="how many plants")
     parser.add_argument("--provinces", type=int, default=30, help="how many provinces at most")
     given = parser.parse_args()
-    history = History(seed=given.seed, entities=given.entities, provinces=given.provinces)
+    history = History(spread(given.seed, given.entities, given.provinces), seed=given.seed)
     for command in history.commands():
         sys.stdout.write(json.dumps(command) + "\n")
 

@@ -47,7 +47,7 @@ class Province(NamedTuple):
 @pytest.fixture(scope="module")
 def province(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Province]:
     """Forty plants with at least one in every role; some commands are mistakes."""
-    history = History(seed=7, entities=40, provinces=1, mistakes=True)
+    history = History([40], seed=7, mistakes=True)
     steps = list(history.steps())
     now = parse_instant("2021-01-01")
 

@@ -102,7 +102,9 @@ class Allocation:
     def _grant(self, plant: Plant, year: int, quantity: int) -> None:
         """Handed out; it stays with the province where the plant is at risk."""
         self.book.books.year(plant.name, year).granted.append((self.book.at, quantity))
-        if not plant.plays("at_risk", year):
+        if plant.plays("at_risk", year):
+            self.book.books.reserve(plant.province, vintage(year), quantity)
+        else:
             self.book.books.move(vintage(year), quantity, plant.province, plant.account)
 
     def _finalise(self, year: int, cycle: Cycle) -> Iterator[Step]:
@@ -127,7 +129,9 @@ class Allocation:
             return step
         unit, account = vintage(year), plant.account
         at_once = -rest
-        if not plant.plays("at_risk", year):
+        if plant.plays("at_risk", year):
+            self.book.books.reserve(plant.province, unit, -at_once)
+        else:
             at_once = min(at_once, self.book.books.free(account, unit))
             self.book.books.move(unit, at_once, account, plant.province)
         facts.recalled.append((self.book.at, at_once))

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta, timezone
 from typing import Any, Final, NamedTuple
 
 from generated.expectations import Books
-from generated.plants import Plant, plants
+from generated.plants import Plant
 
 SHANGHAI: Final = timezone(timedelta(hours=8))
 REGISTRY: Final = "cn-national"
@@ -82,8 +82,8 @@ class Chronicle:
     ``mistakes`` adds commands that must be refused, each with its code.
     """
 
-    def __init__(self, seed: int, entities: int, provinces: int, *, mistakes: bool) -> None:
-        self.plants = plants(seed, entities, provinces)
+    def __init__(self, plants: list[Plant], *, mistakes: bool) -> None:
+        self.plants = plants
         self.books = Books()
         self.mistakes = mistakes
         self.at = datetime(2021, 1, 1, tzinfo=SHANGHAI)

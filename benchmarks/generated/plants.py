@@ -6,7 +6,7 @@ near the benchmark of its class, within 12 % either way; a role may push it furt
 
 import math
 import random
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Any, Final
@@ -97,18 +97,25 @@ class Plant:
         return sum(unit.emissions for unit in self.years[year])
 
 
-def plants(seed: int, entities: int, provinces: int) -> list[Plant]:
-    """The plants of all provinces, with their years; larger provinces first."""
+def spread(seed: int, entities: int, provinces: int) -> list[int]:
+    """How many plants each province has: fewer from one to the next."""
     choose = random.Random(seed)
     weights = [1 / (3 + rank) for rank in range(provinces)]
-    homes = sorted(choose.choices(range(provinces), weights, k=entities))
-    roles = _roles(choose, entities)
+    homes = choose.choices(range(provinces), weights, k=entities)
+    return [homes.count(home) for home in range(provinces)]
+
+
+def plants(seed: int, sizes: Sequence[int], *, roles: bool = True) -> list[Plant]:
+    """The plants of provinces of these sizes, with their years."""
+    choose = random.Random(seed)
+    homes = [home for home, size in enumerate(sizes) for _ in range(size)]
+    parts = _roles(choose, len(homes)) if roles else [""] * len(homes)
     found: list[Plant] = []
     for number, home in enumerate(homes):
-        role = roles[number]
+        role = parts[number]
         year = choose.choice(_ROLE_YEARS.get(role, YEARS)) if role else 0
         plant = Plant(
-            f"plant-{number + 1:04d}", f"province-{home + 1:02d}",
+            f"plant-{number + 1:04d}", f"province-{home + 1:03d}",
             _units(choose, role), role, year,
         )  # fmt: skip
         plant.years = {year: _year(choose, plant, year) for year in (2018, *YEARS)}

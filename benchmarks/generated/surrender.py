@@ -67,7 +67,7 @@ class Surrender:
                 if quantity:
                     spare.setdefault(plant.province, []).append((plant, unit, quantity))
         for plant, year, missing in short:
-            yield self._help(plant, year, missing, spare.get(plant.province, []))
+            yield from self._help(plant, year, missing, spare.get(plant.province, []))
 
     def _wanted(self, plant: Plant, year: int) -> int:
         """What a plant is going to surrender for a year from its own account."""
@@ -78,18 +78,25 @@ class Surrender:
 
     def _help(
         self, plant: Plant, year: int, missing: int, spare: list[tuple[Plant, str, int]]
-    ) -> Step:
+    ) -> Iterator[Step]:
         id_ = f"help/{year}/{plant.name}"
         if self._choose.random() < 0.25:
             for place, (other, unit, quantity) in enumerate(spare):
                 if quantity >= missing and unit in eligible(year):
                     spare[place] = (other, unit, quantity - missing)
-                    return self.book.transfer(
+                    yield self.book.transfer(
                         "succession", unit, missing, other.account, plant.account, id_
                     )
-        return self.book.transfer(
-            "release", vintage(year), missing, plant.province, plant.account, id_
-        )
+                    return
+        for unit in reversed(eligible(year)):
+            quantity = min(missing, self.book.books.free(plant.province, unit))
+            if quantity > 0:
+                missing -= quantity
+                yield self.book.transfer(
+                    "release", unit, quantity, plant.province, plant.account, f"{id_}/{unit}"
+                )
+        if missing:
+            raise RuntimeError(f"{plant.province} is short of {missing} t for {id_}")
 
     def surrender(self, cycle: Cycle) -> Iterator[Step]:
         """Submitted, confirmed, some sent back, some late; then assessed."""
@@ -190,8 +197,7 @@ class Surrender:
         facts = self.book.books.year(piece.plant.name, piece.year)
         facts.closed[piece.id] = (self.book.at, confirmed)
         if confirmed:
-            if piece.account == piece.plant.account:
-                self.book.books.reserve(piece.account, piece.unit, -piece.quantity)
+            self.book.books.reserve(piece.account, piece.unit, -piece.quantity)
             self.book.books.move(piece.unit, piece.quantity, piece.account, "retired")
         return step
 
@@ -200,6 +206,7 @@ class Surrender:
         facts = self.book.books.year(plant.name, year)
         left = facts.with_entity() - sum(quantity for _, quantity in facts.submitted.values())
         if left:
+            self.book.books.reserve(plant.province, vintage(year), -left)
             yield self.book.transfer(
                 "release", vintage(year), left, plant.province, plant.account,
                 f"release/{year}/{plant.name}",
