@@ -14,6 +14,7 @@ from psycopg.sql import SQL, Identifier
 
 from etsledger.ledger import Ledger
 from helpers import DayBook, SteppingClock, send_all, trial_registry
+from national import SUMMER, NationalBook
 
 settings.register_profile(
     "ci",
@@ -153,3 +154,12 @@ def open_ledger(ledger: Ledger) -> Ledger:
 def book(open_ledger: Ledger) -> DayBook:
     """The day book of ``open_ledger``."""
     return DayBook(open_ledger)
+
+
+@pytest.fixture
+def national(ledger: Ledger, clock: SteppingClock) -> NationalBook:
+    """The day book of ``cn-national`` in the summer of 2025, with one power entity, ``plant``."""
+    clock.now = SUMMER
+    book = NationalBook(ledger)
+    book.plant()
+    return book
