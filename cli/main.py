@@ -18,6 +18,8 @@ COMMANDS = {
     "balances": "etsledger.cli.balances:balances",
     "statement": "etsledger.cli.statement:statement",
     "supply": "etsledger.cli.supply:supply",
+    "compliance": "etsledger.cli.compliance:compliance",
+    "allocation": "etsledger.cli.allocation:allocation",
     "events": "etsledger.cli.events:events",
     "refusals": "etsledger.cli.refusals:refusals",
     "verify": "etsledger.cli.trust:verify",
@@ -26,6 +28,7 @@ COMMANDS = {
     "import": "etsledger.cli.portable:import_",
     "convert": "etsledger.cli.converting:convert",
     "rebuild": "etsledger.cli.trust:rebuild",
+    "rulebook": "etsledger.cli.rulebook:rulebook",
     "schema": "etsledger.cli.schema:schema",
     "completion": "etsledger.cli.completion:completion",
 }

@@ -58,6 +58,8 @@ def _undecoded(text: str) -> bool:
 
 TIME = _Time()
 NAME = _Name()
+YEAR = click.IntRange(1990, 2199)
+"""A compliance year, as commands take it."""
 
 as_of_option = click.option(
     "--as-of", type=TIME, metavar="TIME",

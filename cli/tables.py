@@ -11,19 +11,25 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from etsledger.cli.compliance import STATUSES
 from etsledger.cli.failures import one_line
 from etsledger.cli.streams import Row, echo
 
 TONNES = {
     "quantity", "available", "frozen", "pledged", "pending", "restricted", "balance", "issued",
     "authority", "province", "holding", "reserve", "retired", "cancelled", "converted_in",
-    "converted_out",
+    "converted_out", "verified_emissions", "entitlement", "pre_allocated", "allocated",
+    "recalled", "recall_open", "borrowed", "obligation", "surrendered", "offsets",
+    "green_power", "outstanding", "entities", *STATUSES,
 }  # fmt: skip
-NUMBERS = TONNES | {"position", "lag_seconds"}
-TIMES = {"effective_at", "recorded_at"}
+"""Columns of tonnes, or of other counts that grow large."""
+NUMBERS = TONNES | {"position", "lag_seconds", "fine"}
+TIMES = {"effective_at", "recorded_at", "deadline"}
 ONLY_IF_USED = {
     "entity", "frozen", "pledged", "pending", "restricted", "counterparty", "actor",
     "approved_by", "reference", "reason", "converted_in", "converted_out", "would_have_refused",
+    "entitlement", "pre_allocated", "allocated", "recalled", "recall_open", "borrowed",
+    "offsets", "green_power", "fine", *STATUSES,
 }  # fmt: skip
 """Columns that are left out of a table in which every row has nothing there."""
 UNSEEN = {"hash", "rulebook"}
@@ -56,8 +62,8 @@ def _table(rows: Sequence[Row], names: Sequence[str]) -> Table:
     table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False)
     for name in shown:
         table.add_column(
-            name.replace("_", " ") + (" (+08:00)" if name in TIMES else ""),
-            justify="right" if name in NUMBERS else "left",
+            _title(name),
+            justify="right" if name in NUMBERS and not _is_text(name, rows) else "left",
             no_wrap=name not in FOLDED,
             overflow="fold",
         )
@@ -66,8 +72,33 @@ def _table(rows: Sequence[Row], names: Sequence[str]) -> Table:
     return table
 
 
+def _title(name: str) -> str:
+    if name.isupper():
+        return name  # a status, as it stands in every row
+    return name.replace("_", " ") + (" (+08:00)" if name in TIMES else "")
+
+
+def _is_text(name: str, rows: Sequence[Row]) -> bool:
+    """A province is tonnes in one table and a name in another; a fine has a decimal point."""
+    return name == "province" and any(isinstance(row.get(name), str) for row in rows)
+
+
+def _console() -> Console:
+    return Console(file=sys.stdout, highlight=False, markup=False, emoji=False)
+
+
+def as_text(table: Table) -> str:
+    """A table as wide as its rows are, without blanks at their ends."""
+    console = _console()
+    console.width = 100_000
+    console.width = console.measure(table).maximum
+    with console.capture() as captured:
+        console.print(table)
+    return "\n".join(line.rstrip() for line in captured.get().splitlines())
+
+
 def _print(table: Table) -> None:
-    console = Console(file=sys.stdout, highlight=False, markup=False, emoji=False)
+    console = _console()
     window = console.width if console.is_terminal else 0
     console.width = 100_000
     natural = console.measure(table).maximum
@@ -79,11 +110,7 @@ def _print(table: Table) -> None:
         console.width = window
         console.print(table)
         return
-    # Nobody's window, or one too narrow: as wide as the rows are, and no blanks at their ends.
-    console.width = natural
-    with console.capture() as captured:
-        console.print(table)
-    echo("\n".join(line.rstrip() for line in captured.get().splitlines()))
+    echo(as_text(table))  # nobody's window, or one too narrow
 
 
 def cell(name: str, value: Any) -> str:

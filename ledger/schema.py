@@ -22,7 +22,7 @@ _INSTANT: Final = {
 _GIVEN_DECIMAL: Final = {
     "type": ["string", "number"],
     "format": "decimal",
-    "description": "A decimal, as a string or as a number: it counts as the text it is written with",
+    "description": "A decimal; a JSON number counts as the decimal text it is written with",
 }
 """A decimal of a command; in an event it is text."""
 
@@ -118,7 +118,7 @@ def _inlined(schema: Any, components: Mapping[str, Any]) -> Any:
             )}  # fmt: skip
         case dict():
             return {key: _inlined(value, components) for key, value in schema.items()}  # pyright: ignore[reportUnknownVariableType]
-        case list():
+        case list() | tuple():
             return [_inlined(item, components) for item in schema]  # pyright: ignore[reportUnknownVariableType]
         case _:
             return schema

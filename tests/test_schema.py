@@ -67,6 +67,30 @@ def test_quantities_are_whole_tonnes_within_exact_integers() -> None:
 
 
 @pytest.mark.parametrize(
+    ("value", "taken"),
+    [("0.8500", True), (0.85, True), (1, True), ("many", False), (None, False), ([1], False)],
+)
+def test_decimals_may_be_strings_or_numbers_in_commands_and_are_text_in_events(
+    value: Any, taken: bool
+) -> None:
+    schema = COMMANDS["$defs"]["publish_balance_value"]["properties"]["value"]
+    kinds: dict[type, str] = {str: "string", int: "number", float: "number"}
+    assert schema["type"] == ["string", "number"]
+    assert (field_of({**example("publish_balance_value"), "value": value}) is None) == taken
+    assert not taken or kinds[type(value)] in schema["type"]
+    unit = COMMANDS["$defs"]["record_verified"]["properties"]["units"]["items"]
+    assert unit["properties"]["load_factor"]["anyOf"] == [schema, {"type": "null"}]
+    stored = EVENT["$defs"]["BalanceValuePublished"]["properties"]["data"]["properties"]["value"]
+    assert stored["type"] == "string"
+
+
+def test_descriptions_are_not_indented() -> None:
+    unit = COMMANDS["$defs"]["record_verified"]["properties"]["units"]["items"]
+    assert len(unit["description"].splitlines()) > 1
+    assert not re.search(r"(?m)^ ", unit["description"])
+
+
+@pytest.mark.parametrize(
     ("text", "taken"),
     [
         ("2024-11-05", True),
