@@ -8,9 +8,13 @@ available, and takes what is owed of them in the same write.
 from datetime import datetime
 from typing import NamedTuple
 
+import msgspec
+
+from etsledger.domain.allocation import AllocationFinalised
 from etsledger.domain.desk import Desk
 from etsledger.domain.events import ISSUANCE, Event, Posting, move
-from etsledger.domain.state import Fact, RegistryState, Scribe
+from etsledger.domain.freezing import AccountUnfrozen
+from etsledger.domain.state import Account, Fact, RegistryState, Scribe
 from etsledger.domain.yearbook import Collection
 
 
@@ -39,20 +43,53 @@ class Later(NamedTuple):
 def collect(events: tuple[Event, ...], desk: Desk) -> tuple[Event | Later, ...]:
     """What these events make available is taken for open recalls; gives the events to add."""
     freed: dict[tuple[str, str], int] = {}
+    lifted, waived = "", dict[tuple[str, int], int]()
     for event in events:
+        if isinstance(event, AccountUnfrozen) and event.quantity is None:
+            lifted = event.freeze
+            freed.update(
+                ((event.account, unit), 0)
+                for unit in _owed(desk, event.account)
+                if event.unit in (None, unit)
+            )
+        if isinstance(event, AllocationFinalised):
+            waived[event.entity, event.year] = -event.opened
         for account, unit, bucket, tonnes in event.postings():
             if account != ISSUANCE and bucket != "stopped":
                 change = tonnes if bucket == "held" else -tonnes
                 freed[account, unit] = freed.get((account, unit), 0) + change
     added: list[Event | Later] = []
     for (account_id, unit), tonnes in freed.items():
-        if tonnes > 0:
-            added.extend(_collected(desk, account_id, unit, tonnes))
+        if tonnes > 0 or lifted:
+            account = _without(desk.account(account_id), lifted)
+            added.extend(_collected(desk, account_id, account, unit, tonnes, waived))
     return tuple(added)
 
 
-def _collected(desk: Desk, account_id: str, unit: str, freed: int) -> list[Event | Later]:
-    account = desk.account(account_id)
+def _owed(desk: Desk, account_id: str) -> set[str]:
+    """The units that the owner of an account may have to give back."""
+    owner = desk.account(account_id).entity
+    if owner is None:
+        return set()
+    sector = desk.entity(owner).sector
+    tables = (desk.rules.year(sector, year) for year in desk.registry.recalls.get(owner, ()))
+    return {table.unit for table in tables if table is not None}
+
+
+def _without(account: Account, freeze: str) -> Account:
+    """The account as it is when a freeze is lifted."""
+    stops = tuple(stop for stop in account.stops if stop.freeze != freeze)
+    return msgspec.structs.replace(account, stops=stops)
+
+
+def _collected(
+    desk: Desk,
+    account_id: str,
+    account: Account,
+    unit: str,
+    freed: int,
+    waived: dict[tuple[str, int], int],
+) -> list[Event | Later]:
     entity_id = account.entity
     if entity_id is None or entity_id not in desk.registry.recalls:
         return []
@@ -62,12 +99,12 @@ def _collected(desk: Desk, account_id: str, unit: str, freed: int) -> list[Event
     for year in desk.registry.recalls[entity_id]:
         table = desk.rules.year(entity.sector, year)
         book = desk.year_book(entity_id, year)
-        still_open = book.recall_open
+        still_open = book.recall_open - waived.get((entity_id, year), 0)
         if table is None or table.unit != unit or still_open <= 0:
             continue
         if left < 0:
             before = desk.takeable(account_id, account, unit)
-            left = before + freed if before or not _stopped(desk, account_id, unit) else 0
+            left = before + freed if before or not _stopped(desk, account, unit) else 0
         taken = min(left, still_open)
         if taken <= 0:
             continue
@@ -87,10 +124,10 @@ def _collected(desk: Desk, account_id: str, unit: str, freed: int) -> list[Event
     return added
 
 
-def _stopped(desk: Desk, account_id: str, unit: str) -> bool:
+def _stopped(desk: Desk, account: Account, unit: str) -> bool:
     return any(
         stop.direction in ("out", "both") and stop.covers(unit, desk.effective_at)
-        for stop in desk.account(account_id).stops
+        for stop in account.stops
     )
 
 
