@@ -25,6 +25,12 @@ _INDUSTRIAL = (
     ("emissions", "emissions"), ("intensity", "intensity"), ("benchmark", "balance value"),
     ("factor", "factor"), ("amount", "amount"), ("rule", "rule"), ("source", "source"),
 )  # fmt: skip
+_MARKS = {
+    "DRAFT": "a text for comment; the final text may differ",
+    "[ADOPTED]": "this ledger's own choice where the texts are silent or contradict each other",
+    "[unsourced]": "remembered by practitioners; no text at hand",
+}
+"""What marks in a source mean."""
 _WORDS = {"unit_id", "class", "rule", "source"}
 _ALWAYS = {"amount", "rule", "source"}
 
@@ -41,7 +47,9 @@ class _Notes:
         return f"[{self._numbers.setdefault(str(source), len(self._numbers) + 1)}]"
 
     def lines(self) -> list[str]:
-        return [f"[{number}] {one_line(text)}" for text, number in self._numbers.items()]
+        cited = [f"[{number}] {one_line(text)}" for text, number in self._numbers.items()]
+        marks = (mark for mark in _MARKS if any(mark in text for text in self._numbers))
+        return [*cited, *(f"{mark}: {_MARKS[mark]}" for mark in marks)]
 
 
 Step = tuple[str, int | None, str]
@@ -73,8 +81,8 @@ def _head(row: "AllocationRow") -> Iterator[str]:
         yield "the report was restated since: finalise_allocation with supersedes approves it again"
     advance = row["pre_allocation"] or {}
     if row["draft"] or advance.get("draft"):
-        what = "these figures are" if row["draft"] else "the figures of the pre-allocation are"
-        yield f"DRAFT: {what} of a text for comment; the final text may differ"
+        what = "these figures rest" if row["draft"] else "the pre-allocation rests"
+        yield f"DRAFT: {what} on a text for comment"
 
 
 def _lines(lines: list[dict[str, Any]], notes: _Notes) -> Table:
