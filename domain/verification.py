@@ -11,6 +11,7 @@ from etsledger.domain.commands import MAX_TONNES, Balance, Command, Id, Year
 from etsledger.domain.desk import Desk
 from etsledger.domain.errors import InvalidCommand
 from etsledger.domain.events import Event
+from etsledger.domain.rulebook import Rulebook
 from etsledger.domain.state import BalanceValue, Entity, Fact, RegistryState, Scribe
 from etsledger.domain.yearbook import Report, ReportedUnit
 
@@ -159,11 +160,19 @@ def _warn(command: RecordVerified, entity: Entity, desk: Desk) -> None:
         if unit.load_factor is not None and unit.load_factor > 1:
             desk.warn(f"unit {unit.name}: a load factor of {unit.load_factor} is above 1")
     rules = desk.rules
-    if rules.years and rules.year(entity.sector, command.year) is None:
+    if rules.years and not _counts(rules, entity.sector, command.year):
         desk.warn(
             f"rulebook {rules.data.name} has no compliance year {command.year} for sector "
             f"{entity.sector}: the report creates no obligation"
         )
+
+
+def _counts(rules: Rulebook, sector: str, year: int) -> bool:
+    """Whether a year's report is one that obligations or pre-allocations are counted from."""
+    if rules.year(sector, year) is not None:
+        return True
+    later = (table for table in rules.data.pre_allocation if sector in table.sectors)
+    return any(table.base_year == year or year + 1 in table.years for table in later)
 
 
 def decide_balance_value(command: PublishBalanceValue, desk: Desk) -> BalanceValuePublished:
