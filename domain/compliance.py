@@ -95,6 +95,11 @@ def standing(
         else:
             pending += quantity
             timely_pending += quantity if early else 0
+    offsets = sum(offset.quantity for offset in book.offsets)
+    green_power = sum(claim.quantity for claim in book.green_power)
+    met = surrendered + offsets + green_power
+    for fact in (*book.offsets, *book.green_power):
+        timely += fact.quantity if in_time(fact.at, deadline) else 0
     due = 0
     exempt = _exempt(rules, entity, year, as_of, deadline)
     if report is not None and not exempt:
@@ -103,13 +108,13 @@ def standing(
             None if approval is None else approval.entitlement,
             None if approval is None else approval.gas_allocation,
         )  # fmt: skip
-    outstanding = max(0, due - surrendered)
+    outstanding = max(0, due - met)
     if report is None:
         status = "EXEMPT" if exempt else "NOT_DUE"
     elif exempt:
         status = "EXEMPT"
     elif in_time(as_of, deadline):
-        status = "COMPLIANT" if not outstanding else "PARTIAL" if surrendered else "OPEN"
+        status = "COMPLIANT" if not outstanding else "PARTIAL" if met else "OPEN"
     elif not outstanding:
         status = "COMPLIANT" if timely >= due else "LATE_COMPLIANT"
     else:
@@ -121,15 +126,16 @@ def standing(
         allocated=book.granted,
         recalled=book.recalled,
         recall_open=book.recall_open,
-        borrowed=0,
+        borrowed=sum(loan.quantity for loan in book.loans),
         obligation=due,
         surrendered=surrendered,
         pending=pending,
-        offsets=0,
-        green_power=0,
+        offsets=offsets,
+        green_power=green_power,
         outstanding=outstanding,
         deadline=None if deadline is None else iso(deadline),
         status=status,
+        fine=str(sum(fine.amount for fine in book.fines)) if book.fines else None,
     )
 
 
@@ -137,10 +143,12 @@ def _exempt(
     rules: Rulebook, entity: Entity, year: int, as_of: datetime, deadline: datetime | None
 ) -> bool:
     """No obligation by rule: not a compliance year of its sector (where the rulebook names
-    years at all), before its first year, or dissolved by the deadline."""
+    years at all), before its first year, after it left for another market, or dissolved by the deadline."""
     if rules.years and deadline is None:
         return True
     if entity.first_year is not None and year < entity.first_year:
+        return True
+    if any(year >= leave.first_year and leave.at <= as_of for leave in entity.leaves):
         return True
     by = as_of if deadline is None else min(as_of, deadline)
     return entity.status_at(by) == "dissolved"

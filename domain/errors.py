@@ -13,10 +13,17 @@
     ├─ unit and route
     │  └─ UnitNotAllowed  RouteNotAllowed
     ├─ eligibility
-    │  └─ VintageNotEligible  PreAllocationNotAllowed  RecallOutstanding
+    │  ├─ VintageNotEligible  PreAllocationNotAllowed  RecallOutstanding  SameDayResale
+    │  ├─ BorrowingNotAllowed  ShortfallTooSmall  CarryOverClosed  CarryOverNotEligible
+    │  └─ OffsetExpired  OffsetNotEligible
     ├─ size and limits
     │  ├─ IssuanceCapExceeded  PreAllocationLimitExceeded
-    │  └─ SurrenderExceedsObligation  FineOutOfBounds
+    │  ├─ SurrenderExceedsObligation  FineOutOfBounds
+    │  ├─ ListedTradeTooLarge  BlockTradeTooSmall
+    │  ├─ BorrowingLimitExceeded  BankingCapExceeded
+    │  └─ OffsetLimitExceeded  GreenPowerLimitExceeded
+    ├─ price
+    │  └─ NoReferencePrice  PriceOutsideBand
     ├─ holdings
     │  └─ InsufficientUnits  RestrictedUnits
     ├─ back-dating
@@ -168,6 +175,66 @@ class SurrenderExceedsObligation(Refusal):
 
 class FineOutOfBounds(Refusal):
     """A penalty that the rule in force on the day of the decision does not allow."""
+
+
+class SameDayResale(Refusal):
+    """Units bought on a day may not be sold on it."""
+
+
+class ListedTradeTooLarge(Refusal):
+    """A trade of this size is a block trade."""
+
+
+class BlockTradeTooSmall(Refusal):
+    """A block trade is at least this large."""
+
+
+class NoReferencePrice(Refusal):
+    """No market day is on record that the price could be measured by."""
+
+
+class PriceOutsideBand(Refusal):
+    """The price lies outside the band around the reference (``reference, low, high, price``)."""
+
+
+class BorrowingNotAllowed(Refusal):
+    """There is no borrowing for this year, or for an entity in this state."""
+
+
+class ShortfallTooSmall(Refusal):
+    """The gap rate is below the one from which borrowing is allowed."""
+
+
+class BorrowingLimitExceeded(Refusal):
+    """More than the gap or the lender year's pre-allocation allows."""
+
+
+class CarryOverClosed(Refusal):
+    """The application lies outside the window for carrying over."""
+
+
+class CarryOverNotEligible(Refusal):
+    """The entity was late for a year that it had to meet in time, or the unit cannot be carried."""
+
+
+class BankingCapExceeded(Refusal):
+    """More than base + net sales x ratio, or than was held (``cap, carried, asked``)."""
+
+
+class OffsetLimitExceeded(Refusal):
+    """More credits than a share of the year's obligation."""
+
+
+class OffsetExpired(Refusal):
+    """Credits of this programme may no longer be used."""
+
+
+class OffsetNotEligible(Refusal):
+    """These credits may not meet this obligation."""
+
+
+class GreenPowerLimitExceeded(Refusal):
+    """More green electricity than a share of the shortfall, or than the limit."""
 
 
 class PeriodClosed(Refusal):

@@ -10,6 +10,17 @@ from typing import Annotated
 from pydantic import Field, PrivateAttr, ValidationError, model_validator
 
 from etsledger.domain.errors import InvalidCommand
+from etsledger.domain.rulebook_trade import (
+    Banking,
+    Borrowing,
+    GreenPower,
+    Incentive,
+    IssuanceCap,
+    Leaving,
+    Market,
+    Offsets,
+    ReserveRules,
+)
 from etsledger.domain.rulebook_years import (
     AllocationTable,
     ComplianceYear,
@@ -103,6 +114,15 @@ class RulebookData(Table):
     calendar: tuple[ReportingCalendar, ...] = ()
     monthly_reporting: MonthlyReporting | None = None
     penalties: tuple[Penalty, ...] = ()
+    market: tuple[Market, ...] = ()
+    borrowing: tuple[Borrowing, ...] = ()
+    banking: Banking | None = None
+    offsets: tuple[Offsets, ...] = ()
+    green_power: tuple[GreenPower, ...] = ()
+    incentives: tuple[Incentive, ...] = ()
+    reserve: tuple[ReserveRules, ...] = ()
+    caps: tuple[IssuanceCap, ...] = ()
+    leaving: Leaving | None = None
 
     _built_in: tuple[tuple[str, str], ...] = PrivateAttr(
         default=(

@@ -87,6 +87,14 @@ class Custody(msgspec.Struct, frozen=True, gc=False, array_like=True):
     quantity: int
 
 
+class Leave(msgspec.Struct, frozen=True, gc=False, array_like=True):
+    """An entity moves to another market: from ``first_year`` on it owes nothing here."""
+
+    at: datetime
+    position: int
+    first_year: int
+
+
 class Entity(msgspec.Struct, frozen=True, gc=False):
     """A key emitting entity or other participant, as registered."""
 
@@ -102,6 +110,8 @@ class Entity(msgspec.Struct, frozen=True, gc=False):
     """Where the log registered it."""
     statuses: tuple[StatusFact, ...] = ()
     """By effective time; of two for one instant the later recorded one rules."""
+
+    leaves: tuple[Leave, ...] = ()
 
     def status_at(self, at: datetime) -> str:
         """Its status at an instant; active until a decision says otherwise."""

@@ -116,6 +116,36 @@ class Closing(_Entry, frozen=True):
     confirmed: bool
 
 
+class Offset(_Entry, frozen=True):
+    """Credits used for the year's obligation (tonnes); ``lock`` names the lock of them."""
+
+    lock: str
+    unit: str
+    quantity: int
+
+
+class GreenPowerClaim(_Entry, frozen=True):
+    """Green electricity claimed for the year (tonnes)."""
+
+    quantity: int
+
+
+class Loan(_Entry, frozen=True):
+    """Units borrowed for the year from a later one (tonnes)."""
+
+    command: str
+    lender_year: int
+    unit: str
+    quantity: int
+
+
+class FineEntry(_Entry, frozen=True):
+    """A fine for the year (CNY)."""
+
+    command: str
+    amount: Decimal
+
+
 class YearBook(msgspec.Struct, frozen=True, gc=False, array_like=True):
     """The facts of one entity's compliance year, each kind in the order of the log."""
 
@@ -125,6 +155,10 @@ class YearBook(msgspec.Struct, frozen=True, gc=False, array_like=True):
     collections: tuple[Collection, ...] = ()
     submissions: tuple[Submission, ...] = ()
     closings: tuple[Closing, ...] = ()
+    offsets: tuple[Offset, ...] = ()
+    green_power: tuple[GreenPowerClaim, ...] = ()
+    loans: tuple[Loan, ...] = ()
+    fines: tuple[FineEntry, ...] = ()
 
     @property
     def report(self) -> Report | None:
@@ -184,6 +218,10 @@ def seen(book: YearBook, as_of: datetime, upto: int) -> YearBook:
         _seen(book.collections, as_of, upto),
         _seen(book.submissions, as_of, upto),
         _seen(book.closings, as_of, upto),
+        _seen(book.offsets, as_of, upto),
+        _seen(book.green_power, as_of, upto),
+        _seen(book.loans, as_of, upto),
+        _seen(book.fines, as_of, upto),
     )
 
 

@@ -92,7 +92,8 @@ def _known(entity: Entity | None, upto: int) -> Entity | None:
     if entity is None or entity.position > upto:
         return None
     statuses = tuple(status for status in entity.statuses if status.position <= upto)
-    return msgspec.structs.replace(entity, account=None, statuses=statuses)
+    leaves = tuple(leave for leave in entity.leaves if leave.position <= upto)
+    return msgspec.structs.replace(entity, account=None, statuses=statuses, leaves=leaves)
 
 
 def _values(registry: RegistryState, upto: int) -> dict[tuple[str, int], tuple[BalanceValue, ...]]:

@@ -43,11 +43,12 @@ def rulebook_then(
 
 
 def entity_then(entity: Entity, view: Viewpoint) -> Entity:
-    """An entity with the statuses known at a viewpoint."""
-    if all(status.position <= view.upto for status in entity.statuses):
+    """An entity with the statuses and leaves known at a viewpoint."""
+    if all(fact.position <= view.upto for fact in (*entity.statuses, *entity.leaves)):
         return entity
-    known = tuple(status for status in entity.statuses if status.position <= view.upto)
-    return msgspec.structs.replace(entity, statuses=known)
+    statuses = tuple(status for status in entity.statuses if status.position <= view.upto)
+    leaves = tuple(leave for leave in entity.leaves if leave.position <= view.upto)
+    return msgspec.structs.replace(entity, statuses=statuses, leaves=leaves)
 
 
 class Standings:
