@@ -125,6 +125,8 @@ def decide(command: FinaliseAllocation, desk: Desk) -> AllocationFinalised:
     kept, deducted = settle(msgspec.structs.replace(book, deductions=then.deductions), entitlement)
     custodian, held = _custodian(desk, command.entity, who)
     moves = _moves(desk, who, book, entitlement - kept, held)
+    if not moves.recalled_custody:
+        custodian = who.custodian
     target = desk.account(custodian) if custodian and not moves.recalled else who.account
     desk.route("finalise", who.unit, who.source, target)
     if moves.granted:
@@ -212,7 +214,7 @@ def _on_record(report: Report | None, command: FinaliseAllocation, desk: Desk) -
 def _custodian(desk: Desk, entity: str, who: Parties) -> tuple[str | None, int]:
     """Where the entity's units are kept, now or from before, and how many of this unit."""
     province = who.custodian or desk.province_account(who.entity)
-    held = custody.kept(desk.registry, entity, province, who.unit)
+    held = custody.kept(desk.registry, entity, province, who.unit, desk.effective_at)
     return (province if held else who.custodian), held
 
 
@@ -250,4 +252,6 @@ def evolve(scribe: Scribe, registry: RegistryState, event: AllocationFinalised, 
             scribe.put(registry.recalls, event.entity, (*years, event.year))
     if event.custodian is not None:
         tonnes = event.granted - event.recalled_custody
-        custody.change(scribe, registry, event.entity, event.custodian, event.unit, tonnes)
+        custody.change(
+            scribe, registry, event.entity, event.custodian, event.unit, tonnes, fact.effective_at
+        )

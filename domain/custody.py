@@ -4,33 +4,51 @@ The units stand in the government account as ``restricted``: nobody else is give
 They leave by a forced surrender, by a release to the entity, or by a recall.
 """
 
+from datetime import datetime
+
 from etsledger.domain.events import Posting, move
 from etsledger.domain.state import Custody, RegistryState, Scribe
 
 
-def kept(registry: RegistryState, entity: str, account: str, unit: str) -> int:
-    """Tonnes of a unit that an account keeps for an entity."""
-    return next(
-        (
-            custody.quantity
-            for custody in registry.custody.get(entity, ())
-            if custody.account == account and custody.unit == unit
-        ),
-        0,
-    )
+def _of(registry: RegistryState, entity: str, account: str, unit: str) -> Custody | None:
+    for custody in registry.custody.get(entity, ()):
+        if custody.account == account and custody.unit == unit:
+            return custody
+    return None
+
+
+def kept(registry: RegistryState, entity: str, account: str, unit: str, at: datetime) -> int:
+    """Tonnes of a unit that an account keeps for an entity at an instant and ever after."""
+    found = _of(registry, entity, account, unit)
+    if found is None:
+        return 0
+    then = least = sum(tonnes for when, tonnes in found.changes if when <= at)
+    for when, tonnes in found.changes:
+        if when > at:
+            then += tonnes
+            least = min(least, then)
+    return max(0, least)
 
 
 def change(
-    scribe: Scribe, registry: RegistryState, entity: str, account: str, unit: str, tonnes: int
+    scribe: Scribe,
+    registry: RegistryState,
+    entity: str,
+    account: str,
+    unit: str,
+    tonnes: int,
+    at: datetime,
 ) -> None:
-    """Notes that so many tonnes more (or less) are kept."""
+    """Notes that so many tonnes more (or less) are kept from an instant on."""
     if not tonnes:
         return
-    present = registry.custody.get(entity, ())
-    others = [c for c in present if (c.account, c.unit) != (account, unit)]
-    quantity = kept(registry, entity, account, unit) + tonnes
+    others = [c for c in registry.custody.get(entity, ()) if (c.account, c.unit) != (account, unit)]
+    before = _of(registry, entity, account, unit)
+    changes = dict(before.changes) if before else {}
+    changes[at] = changes.get(at, 0) + tonnes
+    quantity = sum(changes.values())
     if quantity:
-        others.append(Custody(account, unit, quantity))
+        others.append(Custody(account, unit, quantity, tuple(sorted(changes.items()))))
     if others:
         scribe.put(registry.custody, entity, tuple(others))
     else:

@@ -202,4 +202,7 @@ def evolve(
     )
     scribe.note(registry, event.entity, event.year, "grants", grant)
     if event.in_custody:
-        custody.change(scribe, registry, event.entity, event.account, event.unit, event.quantity)
+        custody.change(
+            scribe, registry, event.entity, event.account, event.unit, event.quantity,
+            fact.effective_at,
+        )  # fmt: skip

@@ -85,6 +85,8 @@ class Custody(msgspec.Struct, frozen=True, gc=False, array_like=True):
     account: str
     unit: str
     quantity: int
+    changes: tuple[tuple[datetime, int], ...]
+    """What came (below zero: went), by effective time: one sum for an instant."""
 
 
 class Leave(msgspec.Struct, frozen=True, gc=False, array_like=True):

@@ -164,7 +164,7 @@ def _kept_for(
     """What a government account keeps for the entity: only then, or at risk, it surrenders."""
     if desk.rules.account_group(account.kind) != "government":
         return 0
-    kept = custody.kept(desk.registry, command.entity, account_id, command.unit)
+    kept = custody.kept(desk.registry, command.entity, account_id, command.unit, desk.effective_at)
     held_for = desk.rules.data.custody
     status = entity.status_at(desk.effective_at)
     if kept or (held_for is not None and status in held_for.statuses):
@@ -282,7 +282,10 @@ def evolve_submitted(
         fact.effective_at, fact.position, event.surrender, event.unit, event.quantity, event.forced
     )
     scribe.note(registry, event.entity, event.year, "submissions", entry)
-    custody.change(scribe, registry, event.entity, event.account, event.unit, -event.custody)
+    custody.change(
+        scribe, registry, event.entity, event.account, event.unit, -event.custody,
+        fact.effective_at,
+    )  # fmt: skip
 
 
 def evolve_confirmed(
@@ -297,7 +300,10 @@ def evolve_rejected(
 ) -> None:
     """The surrender counts no more; what came out of custody is back in it."""
     _closed(scribe, registry, event, fact, confirmed=False)
-    custody.change(scribe, registry, event.entity, event.account, event.unit, event.custody)
+    custody.change(
+        scribe, registry, event.entity, event.account, event.unit, event.custody,
+        fact.effective_at,
+    )  # fmt: skip
 
 
 def _closed(

@@ -65,7 +65,9 @@ def decide(command: Transfer, desk: Desk) -> UnitsTransferred:
     desk.no_recall_open(command.source, source)
     kept = 0
     if command.kind == "release" and target.entity is not None:
-        kept = custody.kept(desk.registry, target.entity, command.source, command.unit)
+        kept = custody.kept(
+            desk.registry, target.entity, command.source, command.unit, desk.effective_at
+        )
         kept = min(kept, command.quantity)
     if command.quantity > kept:
         desk.take(command.source, command.unit, command.quantity - kept)
@@ -83,4 +85,6 @@ def evolve(scribe: Scribe, registry: RegistryState, event: UnitsTransferred, fac
     """What came out of custody is kept no more."""
     if event.custody:
         entity = registry.accounts[event.target].entity or ""
-        custody.change(scribe, registry, entity, event.source, event.unit, -event.custody)
+        custody.change(
+            scribe, registry, entity, event.source, event.unit, -event.custody, fact.effective_at
+        )

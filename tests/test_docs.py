@@ -179,11 +179,12 @@ def test_the_checker_accepts_what_was_exported(export: list[str]) -> None:
 
 
 def test_the_checker_finds_what_was_done_to_an_export(export: list[str]) -> None:
-    more = json.loads(export[7])
+    at = next(i for i, line in enumerate(export) if '"quantity"' in line)
+    more = json.loads(export[at])
     more["record"]["data"]["quantity"] += 1
     changed = json.dumps(more)
     tampered = {
-        "was changed": [*export[:7], changed, *export[8:]],
+        "was changed": [*export[:at], changed, *export[at + 1 :]],
         "the chain is broken": export[:7] + export[8:],
         "not the head that was kept": export[:-1],
     }

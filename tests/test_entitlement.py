@@ -268,6 +268,12 @@ def test_n_gas_looks_at_each_unit_on_its_own() -> None:
     assert found.entitlement == 400 + 328
 
 
+@pytest.mark.parametrize("status", ["shut", "new", "excluded"])
+def test_n_gas_is_not_for_a_unit_that_is_given_nothing(status: str) -> None:
+    found = power(2024, report(0, gas(1000, emissions=400, status=status)))
+    assert (found.entitlement, found.adjustments) == (0, ())
+
+
 def test_n_gas_needs_the_emissions_of_each_of_several_units() -> None:
     with pytest.raises(AllocationNotReady, match="unit a has no emissions") as refused:
         power(2024, report(600, gas(1000, unit_id="a"), coal(1000, unit_id="b")))

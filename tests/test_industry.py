@@ -2,6 +2,7 @@
 
 from decimal import Decimal
 from fractions import Fraction
+from typing import Any
 
 import pytest
 
@@ -18,7 +19,7 @@ def cement(year: int, given: Report, value: str | None = "0.85") -> Calculation:
     return calculate(NATIONAL, "cement", year, given, None if value is None else Decimal(value))
 
 
-def one_line(emissions: int, output: str | int, **fields: object) -> Report:
+def one_line(emissions: int, output: str | int, **fields: Any) -> Report:
     return report(emissions, industrial_line(emissions, output, **fields))
 
 

@@ -89,8 +89,11 @@ def test_first_cycle_gas_units_of_a_mixed_entity_are_capped_on_their_own() -> No
 
 
 def test_first_cycle_gas_units_need_their_emissions_for_a_cap_on_their_own() -> None:
-    unknown = report(1_000, gas(1_000, unit_id="g"), coal(400, unit_id="c", emissions=500))
-    assert owed(2019, unknown, 742, 392) == 942
+    coal_unit = coal(400, unit_id="c", emissions=400)
+    known = gas(1_000, unit_id="g", emissions=500)
+    for other, expected in ((None, 942), (100, 1_000 - (600 - 392))):
+        given = report(1_000, coal_unit, known, gas(1, unit_id="h", emissions=other))
+        assert owed(2019, given, 742, 392) == expected
 
 
 def test_the_part_of_the_gas_units() -> None:

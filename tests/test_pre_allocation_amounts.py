@@ -1,5 +1,7 @@
 """Amounts of pre-allocation: ratio, base year and basis of every period."""
 
+from typing import Any
+
 import pytest
 
 from etsledger.domain.entitlement import base_year, pre_allocation
@@ -10,7 +12,7 @@ from reports import NATIONAL, coal, gas, industrial_line, report
 INDUSTRY = ("steel", "cement", "aluminium")
 
 
-def emitting(name: str, emissions: int | None, **fields: object) -> ReportedUnit:
+def emitting(name: str, emissions: int | None, **fields: Any) -> ReportedUnit:
     return coal(1, unit_id=name, emissions=emissions, **fields)
 
 
@@ -89,9 +91,9 @@ def test_units_that_share_the_entitys_emissions_are_one_line() -> None:
     base = report(1_001, emitting("a", None), emitting("b", 500))
     found = pre_allocation(NATIONAL, "power", 2024, base)
     assert [(line.unit_id, line.amount) for line in found.lines] == [(None, 700)]
-    shut = emitting("c", 1, status="shut")
+    shut = emitting("c", 101, status="shut")
     found = pre_allocation(NATIONAL, "power", 2024, report(1_001, *base.units, shut))
-    assert [(line.unit_id, line.amount) for line in found.lines] == [(None, 700), ("c", 0)]
+    assert [(line.unit_id, line.amount) for line in found.lines] == [(None, 630), ("c", 0)]
     unknown = emitting("c", None, status="shut")
     with pytest.raises(AllocationNotReady, match="unit c has no emissions"):
         pre_allocation(NATIONAL, "power", 2024, report(1_001, *base.units, unknown))
