@@ -12,7 +12,7 @@ from etsledger.domain.errors import (
     InvalidCommand,
     ParticipantNotAllowed,
 )
-from etsledger.domain.events import BUILT_IN_ACCOUNTS, ISSUANCE, PROVINCE, Event
+from etsledger.domain.events import BUILT_IN_ACCOUNTS, OUTSIDE_ACCOUNTS, PROVINCE, Event
 from etsledger.domain.state import Account, Fact, RegistryState, Scribe
 from etsledger.domain.times import iso
 
@@ -63,7 +63,7 @@ def decide_opening(command: OpenAccount, desk: Desk) -> AccountOpened:
         )
     if command.entity is not None:
         desk.entity(command.entity)
-    if command.account in desk.registry.accounts or command.account == ISSUANCE:
+    if command.account in desk.registry.accounts or command.account in OUTSIDE_ACCOUNTS:
         raise AccountExists(
             f"account {command.account!r} exists already in {desk.registry_id}; ids are not reused",
             account=command.account,

@@ -32,11 +32,11 @@ from etsledger.domain import (
 from etsledger.domain.commands import Command, Meta
 from etsledger.domain.desk import Desk
 from etsledger.domain.errors import InvalidCommand
-from etsledger.domain.events import Event, Posting
-from etsledger.domain.recalls import Later, collect
+from etsledger.domain.events import Apart, Event, Posting
+from etsledger.domain.recalls import collect
 from etsledger.domain.state import Fact, RegistryState, Scribe
 
-Decide = Callable[[Any, Desk], Event | tuple[Event, ...]]
+Decide = Callable[[Any, Desk], Event | tuple[Event | Apart, ...]]
 Evolve = Callable[[Scribe, RegistryState, Any, Fact], None]
 
 
@@ -161,7 +161,7 @@ def invalid(error: msgspec.ValidationError, raw: Any) -> InvalidCommand:
     return InvalidCommand(f"{field}: {reason}" if field else reason, field=field)
 
 
-def decide(command: Command, desk: Desk) -> tuple[Event | Later, ...]:
+def decide(command: Command, desk: Desk) -> tuple[Event | Apart, ...]:
     """The events a command turns into, without changing anything. Raises a Refusal."""
     result = _DECISIONS[type(command)](command, desk)
     events = result if isinstance(result, tuple) else (result,)

@@ -16,6 +16,7 @@ from etsledger.domain.errors import (
     InsufficientUnits,
     InvalidCommand,
     RecallOutstanding,
+    RestrictedUnits,
     UnknownAccount,
     UnknownEntity,
     UnknownReference,
@@ -52,6 +53,10 @@ class Past(Protocol):
 
     def depth(self, registry: str, account: str, unit: str, since: datetime) -> Depth:
         """The holding at ``since`` and the lowest available from then on, as known now."""
+        ...
+
+    def reserved(self, registry: str, account: str, unit: str, at: datetime) -> dict[str, int]:
+        """Tonnes by bucket (held, pending, frozen …) at an instant, as known now."""
         ...
 
     def moved_after(self, registry: str, account: str, at: datetime) -> bool:
@@ -256,11 +261,21 @@ class Desk:
     def take(self, account_id: str, unit: str, quantity: int) -> None:
         """Checks that ``quantity`` tonnes can leave or be reserved from the effective time on.
 
-        Raises InsufficientUnits when short at that very time, BackdatedOverdraft when a
-        later fact already known would be left short.
+        Raises InsufficientUnits when short at that very time (RestrictedUnits when only units
+        of a purpose would cover it), BackdatedOverdraft when a later fact already known
+        would be left short.
         """
         held, available, lowest = self.depth(account_id, unit)
         if available < quantity:
+            restricted = self.registry.holding(account_id, unit).restricted
+            if 0 <= quantity - max(available, 0) <= restricted:
+                raise RestrictedUnits(
+                    f"account {account_id} holds {held} t of {unit}, {restricted} t of it for a "
+                    f"purpose of their own (borrowed, or in custody); {max(available, 0)} t are "
+                    f"free, {quantity} asked",
+                    account=account_id, unit=unit, held=held, available=max(available, 0),
+                    restricted=restricted, asked=quantity,
+                )  # fmt: skip
             raise InsufficientUnits(
                 f"account {account_id} has {max(available, 0)} t of {unit} available at "
                 f"{iso(self.effective_at)} (held {held}), {quantity} asked: "

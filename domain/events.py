@@ -10,7 +10,8 @@ Fields stand in the alphabetical order of their JSON names: the stored bytes are
 canonical without sorting.
 """
 
-from typing import ClassVar, Literal
+from datetime import datetime
+from typing import ClassVar, Literal, NamedTuple
 
 import msgspec
 
@@ -20,6 +21,11 @@ Posting = tuple[str, str, Bucket, int]
 
 ISSUANCE = "issuance"
 """The outside account: its holding of a unit is minus what was issued."""
+CONVERTED_IN = "converted-in"
+"""The outside account that units of a new vintage come from when old ones are carried over."""
+CONVERTED_OUT = "converted-out"
+"""The outside account that the old ones go to."""
+OUTSIDE_ACCOUNTS = frozenset((ISSUANCE, CONVERTED_IN, CONVERTED_OUT))
 AUTHORITY = "authority"
 RESERVE = "reserve"
 RETIRED = "retired"
@@ -44,3 +50,21 @@ class Event(msgspec.Struct, frozen=True, gc=False, omit_defaults=True, kw_only=T
 def move(unit: str, quantity: int, source: str, target: str) -> tuple[Posting, ...]:
     """The postings of ``quantity`` tonnes going from one account to another."""
     return ((source, unit, "held", -quantity), (target, unit, "held", quantity))
+
+
+class Later(NamedTuple):
+    """An event that takes effect at a time of its own, after its command's."""
+
+    event: Event
+    effective_at: datetime
+
+
+class Elsewhere(NamedTuple):
+    """An event of another registry that the same command writes."""
+
+    event: Event
+    registry: str
+
+
+Apart = Later | Elsewhere
+"""An event that stands apart from its command, in time or place."""

@@ -5,14 +5,11 @@ Whatever a command decided, ``collect`` looks whether it made units of such an e
 available, and takes what is owed of them in the same write.
 """
 
-from datetime import datetime
-from typing import NamedTuple
-
 import msgspec
 
 from etsledger.domain.allocation import AllocationFinalised
 from etsledger.domain.desk import Desk
-from etsledger.domain.events import ISSUANCE, Event, Posting, move
+from etsledger.domain.events import OUTSIDE_ACCOUNTS, Apart, Event, Later, Posting, move
 from etsledger.domain.freezing import AccountUnfrozen
 from etsledger.domain.state import Account, Fact, RegistryState, Scribe
 from etsledger.domain.yearbook import Collection
@@ -33,18 +30,13 @@ class RecallCollected(Event, frozen=True, kw_only=True):
         return move(self.unit, self.quantity, self.account, self.target)
 
 
-class Later(NamedTuple):
-    """An event that takes effect at a time of its own, after its command's."""
-
-    event: Event
-    effective_at: datetime
-
-
-def collect(events: tuple[Event, ...], desk: Desk) -> tuple[Event | Later, ...]:
+def collect(events: tuple[Event | Apart, ...], desk: Desk) -> tuple[Event | Later, ...]:
     """What these events make available is taken for open recalls; gives the events to add."""
     freed: dict[tuple[str, str], int] = {}
     lifted, waived = "", dict[tuple[str, int], int]()
     for event in events:
+        if not isinstance(event, Event):
+            continue
         if isinstance(event, AccountUnfrozen) and event.quantity is None:
             lifted = event.freeze
             freed.update(
@@ -55,7 +47,7 @@ def collect(events: tuple[Event, ...], desk: Desk) -> tuple[Event | Later, ...]:
         if isinstance(event, AllocationFinalised):
             waived[event.entity, event.year] = -event.opened
         for account, unit, bucket, tonnes in event.postings():
-            if account != ISSUANCE and bucket != "stopped":
+            if account not in OUTSIDE_ACCOUNTS and bucket != "stopped":
                 change = tonnes if bucket == "held" else -tonnes
                 freed[account, unit] = freed.get((account, unit), 0) + change
     added: list[Event | Later] = []

@@ -13,9 +13,9 @@ import msgspec
 from etsledger.domain.catalogue import apply, decide
 from etsledger.domain.desk import Desk, registry_of
 from etsledger.domain.errors import DuplicateCommand, Refusal
-from etsledger.domain.events import Event
-from etsledger.domain.recalls import Later
-from etsledger.domain.registries import OpenRegistry, RegistryOpened, decide_opening
+from etsledger.domain.events import Elsewhere, Event, Later
+from etsledger.domain.registries import OpenRegistry, decide_opening
+from etsledger.domain.rulebook import RulebookRef
 from etsledger.domain.state import Mark, Scribe
 from etsledger.ledger.commandfile import Prepared
 from etsledger.ledger.log import CommandRow, PostingRow, Written
@@ -127,7 +127,8 @@ class Draft:
         effective_at = prepared.effective_at or self.now
         first = state.position + 1
         if isinstance(command, OpenRegistry):
-            self._append(decide_opening(command, state), prepared, effective_at, batch, None)
+            opened = decide_opening(command, state)
+            self._append(opened, prepared, effective_at, batch, opened.rulebook, 1)
             return self._accept(prepared, first)
         desk = self._desk
         if desk is None or desk.registry_id != command.registry:
@@ -137,10 +138,17 @@ class Draft:
         else:
             desk.turn_to(effective_at)
         for event in decide(command, desk):
+            if isinstance(event, Elsewhere):
+                other = registry_of(state, event.registry)
+                rulebook, sequence = other.rulebook_at(effective_at), other.version + 1
+                self._append(
+                    event.event, prepared, effective_at, batch, rulebook, sequence, event.registry
+                )
+                continue
+            at = effective_at
             if isinstance(event, Later):
-                self._append(event.event, prepared, event.effective_at, batch, desk)
-            else:
-                self._append(event, prepared, effective_at, batch, desk)
+                event, at = event.event, event.effective_at  # noqa: PLW2901
+            self._append(event, prepared, at, batch, desk.rulebook, desk.registry.version + 1)
         if desk.warnings:
             self._warnings.extend(desk.warnings)
         return self._accept(prepared, first)
@@ -151,15 +159,13 @@ class Draft:
         prepared: Prepared,
         effective_at: datetime,
         batch: str | None,
-        desk: Desk | None,
+        rulebook: RulebookRef,
+        sequence: int,
+        registry_id: str | None = None,
     ) -> None:
-        if desk is None:
-            assert isinstance(event, RegistryOpened)
-            rulebook, sequence = event.rulebook, 1
-        else:
-            rulebook, sequence = desk.rulebook, desk.registry.version + 1
         position = self._scribe.state.position + 1
-        registry_id = prepared.command.registry
+        if registry_id is None:
+            registry_id = prepared.command.registry
         record = Record(
             batch=batch,
             command=msgspec.Raw(prepared.content),

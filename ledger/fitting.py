@@ -6,7 +6,7 @@ Verification reports what does not; an import refuses it.
 import hashlib
 from typing import Any
 
-from etsledger.domain.events import ISSUANCE, Posting
+from etsledger.domain.events import OUTSIDE_ACCOUNTS, Posting
 from etsledger.domain.registries import RegistryOpened, RulebookAdopted
 from etsledger.domain.state import State
 from etsledger.ledger.record import Logged, Record
@@ -56,7 +56,7 @@ def unfit(state: State, logged: Logged, legs: tuple[Posting, ...]) -> list[tuple
     for account, unit, bucket, quantity in legs:
         if bucket == "held":
             sums[unit] = sums.get(unit, 0) + quantity
-            if quantity < 0 and account != ISSUANCE:
+            if quantity < 0 and account not in OUTSIDE_ACCOUNTS:
                 held = registry.holdings[account][unit].held
                 if held < 0:
                     found.append(("conservation", f"{account} is left with {held} t of {unit}"))

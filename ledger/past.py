@@ -9,7 +9,7 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import Connection, select, text
+from sqlalchemy import Connection, func, select, text
 
 from etsledger.domain.desk import Depth, Recorded
 from etsledger.domain.times import to_micros
@@ -143,6 +143,32 @@ class StoredPast:
             running += later[when]
             lowest = min(lowest, running)
         return Depth(held, available, lowest)
+
+    def reserved(self, registry: str, account: str, unit: str, at: datetime) -> dict[str, int]:
+        """Tonnes by bucket (held, pending, frozen …) at an instant."""
+        limit, sums = to_micros(at), dict[str, int]()
+        for row in self._pending_of(registry, account, unit):
+            if row[6] <= limit:
+                sums[row[5]] = sums.get(row[5], 0) + row[7]
+        if not self._position:
+            return sums
+        connection = self._connected()
+        for columns, low, high in (
+            (postings_by_account.c, 0, self._done),
+            (postings.c, self._done, self._position),
+        ):
+            query = (
+                select(columns.bucket, func.sum(columns.quantity))
+                .where(
+                    columns.account == account, columns.registry == registry,
+                    columns.unit == unit, columns.effective_at <= limit,
+                    columns.position > low, columns.position <= high,
+                )
+                .group_by(columns.bucket)
+            )  # fmt: skip
+            for bucket, quantity in connection.execute(query):
+                sums[bucket] = sums.get(bucket, 0) + int(quantity)
+        return sums
 
     def moved_after(self, registry: str, account: str, at: datetime) -> bool:
         """Whether any posting of the account takes effect after an instant."""

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from datetime import datetime
 
-from etsledger.domain.events import ALL_UNITS, ISSUANCE
+from etsledger.domain.events import ALL_UNITS, OUTSIDE_ACCOUNTS
 from etsledger.domain.times import to_micros
 from etsledger.ledger.books import BalanceRow
 from etsledger.ledger.postings import Sum, rows_of_logged
@@ -25,7 +25,7 @@ def balance_rows(
     holdings: dict[tuple[str, str, str], list[int]] = {}
     stops: set[tuple[str, str, str]] = set()
     for account, registry, held_unit, bucket, quantity in sums:
-        if account == ISSUANCE:
+        if account in OUTSIDE_ACCOUNTS:
             continue
         if bucket == "stopped":
             if quantity > 0:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from etsledger.domain.events import ISSUANCE
+from etsledger.domain.events import CONVERTED_IN, CONVERTED_OUT, ISSUANCE
 from etsledger.ledger.books import SupplyRow
 from etsledger.ledger.postings import Sum
 from etsledger.projections.parties import Parties
@@ -20,6 +20,10 @@ def supply_rows(sums: Iterable[Sum], parties: Parties, upto: int) -> list[Supply
         change = quantity
         if account == ISSUANCE:
             name, change = "issued", -quantity
+        elif account == CONVERTED_IN:
+            name, change = "converted_in", -quantity
+        elif account == CONVERTED_OUT:
+            name = "converted_out"
         else:
             known = parties.account(registry, account, upto)
             kind = known.kind if known else "holding"
@@ -28,6 +32,7 @@ def supply_rows(sums: Iterable[Sum], parties: Parties, upto: int) -> list[Supply
     rows: list[SupplyRow] = []
     for (registry, unit), place in sorted(totals.items()):
         issued = place.get("issued", 0)
+        came, went = place.get("converted_in", 0), place.get("converted_out", 0)
         kept = sum(place.get(name, 0) for name in _PLACES)
         rows.append(
             {
@@ -40,9 +45,9 @@ def supply_rows(sums: Iterable[Sum], parties: Parties, upto: int) -> list[Supply
                 "reserve": place.get("reserve", 0),
                 "retired": place.get("retired", 0),
                 "cancelled": place.get("cancelled", 0),
-                "converted_in": 0,
-                "converted_out": 0,
-                "balanced": issued == kept,
+                "converted_in": came,
+                "converted_out": went,
+                "balanced": issued + came == kept + went,
             }
         )
     return rows
