@@ -176,15 +176,26 @@ def _seen(entries: tuple[_E, ...], as_of: datetime, upto: int) -> tuple[_E, ...]
 
 
 def seen(book: YearBook, as_of: datetime, upto: int) -> YearBook:
-    """The book as it stood: facts effective by ``as_of``, known at position ``upto``."""
-    return YearBook(
-        _seen(book.reports, as_of, upto),
-        _seen(book.grants, as_of, upto),
-        _seen(book.deductions, as_of, upto),
-        _seen(book.collections, as_of, upto),
-        _seen(book.submissions, as_of, upto),
-        _seen(book.closings, as_of, upto),
-    )
+    """The book as it stood: facts effective by ``as_of``, known at position ``upto``.
+
+    The very book when all of it was: whoever asks twice can tell.
+    """
+    reports = _seen(book.reports, as_of, upto)
+    grants = _seen(book.grants, as_of, upto)
+    deductions = _seen(book.deductions, as_of, upto)
+    collections = _seen(book.collections, as_of, upto)
+    submissions = _seen(book.submissions, as_of, upto)
+    closings = _seen(book.closings, as_of, upto)
+    if (
+        reports is book.reports
+        and grants is book.grants
+        and deductions is book.deductions
+        and collections is book.collections
+        and submissions is book.submissions
+        and closings is book.closings
+    ):
+        return book
+    return YearBook(reports, grants, deductions, collections, submissions, closings)
 
 
 def noted(book: YearBook, kind: str, entry: Any) -> YearBook:
