@@ -22,6 +22,7 @@ SCRIPTS = {
     "processes": FULL,
     "verification": FULL,
     "growth": FULL,
+    "compliance_year": QUICK,
 }
 """Script to the events of its ledger in a full run."""
 

@@ -46,6 +46,11 @@ class _Notes:
             return ""
         return f"[{self._numbers.setdefault(str(source), len(self._numbers) + 1)}]"
 
+    def cite_rest(self, source: object) -> str:
+        """Cites a source that says something which those before it did not."""
+        known = {part for text in self._numbers for part in text.split("; ")}
+        return "" if set(str(source).split("; ")) <= known else self.cite(source)
+
     def lines(self) -> list[str]:
         cited = [f"[{number}] {one_line(text)}" for text, number in self._numbers.items()]
         marks = (mark for mark in _MARKS if any(mark in text for text in self._numbers))
@@ -143,8 +148,8 @@ def _to_entitlement(row: "AllocationRow", notes: _Notes) -> Iterator[Step]:
         yield "entitlement", None, row["reason"] or "not known"
         return
     verified, gap = row["verified_emissions"], row["gap_rate"]
-    remark = f"of {verified:,} t verified: a gap of {gap} %" if verified and gap else ""
-    yield "= entitlement", row["entitlement"], remark
+    remark = f"of {verified:,} t verified: a gap of {gap} % " if verified and gap else ""
+    yield "= entitlement", row["entitlement"], remark + notes.cite_rest(row["source"])
 
 
 def _to_difference(row: "AllocationRow", notes: _Notes) -> Iterator[Step]:

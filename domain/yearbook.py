@@ -210,19 +210,14 @@ def _seen(entries: tuple[_E, ...], as_of: datetime, upto: int) -> tuple[_E, ...]
 
 
 def seen(book: YearBook, as_of: datetime, upto: int) -> YearBook:
-    """The book as it stood: facts effective by ``as_of``, known at position ``upto``."""
-    return YearBook(
-        _seen(book.reports, as_of, upto),
-        _seen(book.grants, as_of, upto),
-        _seen(book.deductions, as_of, upto),
-        _seen(book.collections, as_of, upto),
-        _seen(book.submissions, as_of, upto),
-        _seen(book.closings, as_of, upto),
-        _seen(book.offsets, as_of, upto),
-        _seen(book.green_power, as_of, upto),
-        _seen(book.loans, as_of, upto),
-        _seen(book.fines, as_of, upto),
-    )
+    """The book as it stood: facts effective by ``as_of``, known at position ``upto``.
+
+    The very book when all of it was: whoever asks twice can tell.
+    """
+    before = msgspec.structs.astuple(book)
+    after = tuple([_seen(entries, as_of, upto) if entries else entries for entries in before])
+    # Tuples of the very same entries compare by identity, entry by entry.
+    return book if after == before else YearBook(*after)
 
 
 def noted(book: YearBook, kind: str, entry: Any) -> YearBook:

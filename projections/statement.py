@@ -78,9 +78,10 @@ def _other_side(stored: Row, account: str, unit: str) -> str | None:
         postings = read(stored.type, stored.state).event.postings()
     except UnknownEventType:
         return None
-    ends = {
-        other
-        for other, moved, bucket, _ in postings
-        if bucket == "held" and moved == unit and other != account
-    }
-    return ends.pop() if len(ends) == 1 else None
+    ends: dict[str, int] = {}
+    for other, moved, bucket, quantity in postings:
+        if bucket == "held" and moved == unit and other != account:
+            ends[other] = ends.get(other, 0) + quantity
+    # What only passes through an account on its way is not its end.
+    others = [other for other, quantity in ends.items() if quantity]
+    return others[0] if len(others) == 1 else None

@@ -269,6 +269,13 @@ def test_what_is_kept_verifies_and_is_the_same_ledger(told: Told, folder: Path) 
     assert ask(store, "compliance", "--from-log") == told.compliance()
 
 
+@pytest.mark.postgres
+def test_it_is_the_same_ledger_on_postgres(told: Told, postgres_url: str) -> None:
+    done = process(postgres_url, "demo", environment={"PYTHONIOENCODING": "utf-8"})
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert done.stdout.decode().splitlines()[:-1] == told.shown.splitlines()[:-1]
+
+
 def test_the_demo_overwrites_nothing(folder: Path) -> None:
     ok(None, "demo", "--keep")
     before = ask("etsledger-demo.db", "head")

@@ -115,7 +115,7 @@ def test_industry_by_year(sector: str) -> None:
     left_out = ("shut", "new", "excluded")
     assert found == {
         2024: ("N-IND-2024", "verified", False, (), (), None),
-        2025: ("N-IND-2025", "intensity", False, left_out, (), None),
+        2025: ("N-IND-2025", "intensity", True, left_out, (), None),
         2026: ("N-IND-2026", "intensity", True, (), left_out, 26_000),
     }
     for year in (2025, 2026):
@@ -153,7 +153,8 @@ def test_pre_allocation_by_period(row: str) -> None:
             "maximum" if table.maximum else "fixed", table.per, "draft" if table.draft else "",
         ] == expected  # fmt: skip
         if table.ratio is not None:
-            assert table.withheld_units == ("shut",)
+            to_2024 = ("shut", "excluded") if int(year) < 2025 else ("shut",)
+            assert table.withheld_units == to_2024
             assert table.withheld_entities == ("shut", "dissolved")
 
 
