@@ -20,6 +20,7 @@ COMMANDS = {
     "supply": "etsledger.cli.supply:supply",
     "compliance": "etsledger.cli.compliance:compliance",
     "allocation": "etsledger.cli.allocation:allocation",
+    "credits": "etsledger.cli.credits:credits_",
     "events": "etsledger.cli.events:events",
     "refusals": "etsledger.cli.refusals:refusals",
     "verify": "etsledger.cli.trust:verify",

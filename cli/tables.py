@@ -19,8 +19,8 @@ TONNES = {
     "quantity", "available", "frozen", "pledged", "pending", "restricted", "balance", "issued",
     "authority", "province", "holding", "reserve", "retired", "cancelled", "converted_in",
     "converted_out", "verified_emissions", "entitlement", "pre_allocated", "allocated",
-    "recalled", "recall_open", "borrowed", "obligation", "surrendered", "offsets",
-    "green_power", "outstanding", "entities", *STATUSES,
+    "recalled", "recall_open", "borrowed", "obligation", "surrendered", "offsets", "free",
+    "locked", "used", "green_power", "outstanding", "entities", *STATUSES,
 }  # fmt: skip
 """Columns of tonnes, or of other counts that grow large."""
 NUMBERS = TONNES | {"position", "lag_seconds", "fine"}

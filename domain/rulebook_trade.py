@@ -111,6 +111,7 @@ class Offsets(Table):
     share: Rate
     programmes: tuple[OffsetProgramme, ...]
     covered_projects: bool = Field(default=False, description="also of covered projects")
+    draft: bool = False
     source: Source
 
 

@@ -125,7 +125,7 @@ class Entity(msgspec.Struct, frozen=True, gc=False):
 
 
 class Claim(msgspec.Struct, frozen=True, gc=False):
-    """An open reservation by command id: a freeze, a pledge or a submitted surrender."""
+    """An open reservation by command id: a freeze, a pledge, a lock, a submitted surrender."""
 
     account: str
     unit: str
@@ -136,6 +136,19 @@ class Claim(msgspec.Struct, frozen=True, gc=False):
     direction: str | None = None
     custody: int = 0
     """Tonnes of a surrender that came out of custody."""
+    for_registry: str | None = None
+    """Of a lock on credits: where they are to meet an obligation."""
+
+
+class Credit(msgspec.Struct, frozen=True, gc=False):
+    """What is on record of a unit of credits: the same for every issuance of it."""
+
+    programme: str
+    registered_on: str
+    covered_by_ets: bool
+    methodology: str | None = None
+    serials: tuple[tuple[int, int], ...] = ()
+    """First and last numbers that were given out; ascending, neighbours joined."""
 
 
 class Adoption(msgspec.Struct, frozen=True, gc=False):
@@ -172,6 +185,10 @@ class RegistryState(msgspec.Struct):
     """Entity to what is kept for it."""
     balance_values: dict[str, dict[int, tuple[BalanceValue, ...]]] = _dict()
     """Sector to the published values of its years."""
+    credits: dict[str, Credit] = _dict()
+    """By unit."""
+    locks: dict[str, Claim] = _dict()
+    """Credits kept for an obligation elsewhere, by the command that locked them."""
 
     def holding(self, account: str, unit: str) -> Holding:
         """The present holding; nothing held gives zeros."""

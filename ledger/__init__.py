@@ -10,6 +10,7 @@ from etsledger.ledger.books import (
     BalanceRow,
     ComplianceRow,
     ComplianceSummaryRow,
+    CreditRow,
     EventRow,
     StatementRow,
     SupplyRow,
@@ -22,7 +23,7 @@ from etsledger.ledger.stretches import Line
 from etsledger.ledger.verify import Finding, Report
 
 __all__ = [
-    "AllocationRow", "BalanceRow", "Clock", "ComplianceRow", "ComplianceSummaryRow", "EventRow",
-    "Finding", "Head", "ImportRefused", "Ledger", "LedgerError", "Line", "Outcome", "Refusal",
-    "Report", "StatementRow", "StoreError", "SupplyRow", "read_head", "system_clock",
+    "AllocationRow", "BalanceRow", "Clock", "ComplianceRow", "ComplianceSummaryRow", "CreditRow",
+    "EventRow", "Finding", "Head", "ImportRefused", "Ledger", "LedgerError", "Line", "Outcome",
+    "Refusal", "Report", "StatementRow", "StoreError", "SupplyRow", "read_head", "system_clock",
 ]  # fmt: skip

@@ -14,6 +14,8 @@ from etsledger.ledger.books import (
     ComplianceQuestion,
     ComplianceRow,
     ComplianceSummaryRow,
+    CreditRow,
+    CreditsQuestion,
     EventRow,
     EventsQuestion,
     StatementQuestion,
@@ -213,6 +215,13 @@ class Ledger:
         Raises ValueError for a text that is no time.
         """
         return self._books.allocation(entity, year, **question)
+
+    def credits(self, **question: Unpack[CreditsQuestion]) -> list[CreditRow]:
+        """Credits by project and year, from issuance to use, with their serial numbers (tonnes).
+
+        Always answered from the log. Raises ValueError for a text that is no time.
+        """
+        return self._books.credits(**question)
 
     def events(self, **question: Unpack[EventsQuestion]) -> Iterator[EventRow]:
         """The log, oldest first; ``back_dated`` keeps facts recorded after they took effect.

@@ -163,6 +163,49 @@ class AllocationRow(TypedDict):
     rulebook: dict[str, str]
 
 
+class CreditLockRow(TypedDict):
+    """Credits of an account that are kept for an obligation elsewhere (tonnes)."""
+
+    lock: str
+    account: str
+    for_registry: str
+    entity: str
+    year: int
+    quantity: int
+
+
+class CreditUseRow(CreditLockRow):
+    """Credits that met an obligation elsewhere; their serial numbers, first and last each."""
+
+    position: int
+    serials: list[tuple[int, int]]
+
+
+class CreditRow(TypedDict):
+    """One unit of credits from issuance to use (tonnes).
+
+    ``issued`` (opening balances included) = ``free`` + ``locked`` + ``used`` + ``cancelled``
+    (given up without an obligation). ``serials`` are ranges of numbers, first and last, one
+    a tonne; those of what is gone are told first in, first out.
+    """
+
+    registry: str
+    unit: str
+    programme: str | None
+    registered_on: str | None
+    covered_by_ets: bool | None
+    methodology: str | None
+    issued: int
+    free: int
+    locked: int
+    used: int
+    cancelled: int
+    serials: list[tuple[int, int]]
+    locks: list[CreditLockRow]
+    uses: list[CreditUseRow]
+    cancelled_serials: list[tuple[int, int]]
+
+
 class EventRow(TypedDict):
     """One event as ``events`` shows it; the last two stand in the back-dated list only."""
 
@@ -215,6 +258,12 @@ class SupplyQuestion(Viewpoint, total=False):
     from_log: bool
 
 
+class CreditsQuestion(Viewpoint, total=False):
+    """What narrows a question for credits."""
+
+    unit: str | None
+
+
 class ComplianceQuestion(Viewpoint, total=False):
     """What narrows a question for compliance."""
 
@@ -257,6 +306,8 @@ class Books(Protocol):
     def allocation(
         self, entity: str, year: int, **question: Unpack[Viewpoint]
     ) -> AllocationRow | None: ...
+
+    def credits(self, **question: Unpack[CreditsQuestion]) -> list[CreditRow]: ...
 
     def events(self, **question: Unpack[EventsQuestion]) -> Iterator[EventRow]: ...
 

@@ -11,6 +11,7 @@ from etsledger.ledger.books import (
     BalanceRow,
     ComplianceRow,
     ComplianceSummaryRow,
+    CreditRow,
     EventRow,
     KnownAt,
     StatementRow,
@@ -25,6 +26,7 @@ from etsledger.projections.allocation import allocation_row
 from etsledger.projections.balances import balance_rows, sums_from_log
 from etsledger.projections.checks import differences
 from etsledger.projections.compliance import Standings, summary_rows
+from etsledger.projections.credits import credit_rows
 from etsledger.projections.events import event_rows
 from etsledger.projections.instants import Viewpoint, instant, viewpoint
 from etsledger.projections.parties import Parties
@@ -173,6 +175,19 @@ class LedgerBooks:
         view = viewpoint(self._store, self._clock, as_of, known_at, head)
         state = self._years.of_entity(entity, head)
         return allocation_row(self._store, state, view, entity, year, registry)
+
+    def credits(
+        self,
+        *,
+        registry: str | None = None,
+        unit: str | None = None,
+        as_of: When = None,
+        known_at: KnownAt = None,
+    ) -> list[CreditRow]:
+        """See ``Ledger.credits``."""
+        head = self._store.head_position()
+        view = viewpoint(self._store, self._clock, as_of, known_at, head)
+        return credit_rows(self._store, view, registry=registry, unit=unit)
 
     def events(
         self,

@@ -18,6 +18,8 @@ from etsledger.domain.catalogue import apply
 from etsledger.domain.deductions import DeductionRecorded
 from etsledger.domain.entities import EntityRegistered, EntityStatusSet
 from etsledger.domain.events import Event
+from etsledger.domain.green_power import GreenPowerRecorded
+from etsledger.domain.offsets import OffsetsUsed
 from etsledger.domain.pre_allocation import AllowancesPreAllocated
 from etsledger.domain.recalls import RecallCollected
 from etsledger.domain.registries import RegistryOpened, RulebookAdopted
@@ -50,6 +52,8 @@ _OF_YEAR: Final[tuple[type[Event], ...]] = (
     SurrenderSubmitted,
     SurrenderConfirmed,
     SurrenderRejected,
+    OffsetsUsed,
+    GreenPowerRecorded,
 )
 TYPES: Final = tuple(kind.__name__ for kind in (*_OF_REGISTRY, *_OF_ENTITY, *_OF_YEAR))
 
