@@ -47,9 +47,9 @@ class PreAllocated(msgspec.Struct, frozen=True, gc=False, kw_only=True, omit_def
     source: str
 
 
-def _table(rules: Rulebook, sector: str, year: int) -> "PreAllocationTable":
-    table = rules.pre_allocation(sector, year)
-    if table is None and rules.allocation(sector, year) is None:
+def _table(rules: Rulebook, sector: str, year: int, method: str | None) -> "PreAllocationTable":
+    table = rules.pre_allocation(sector, year, method)
+    if table is None and rules.allocation(sector, year, method) is None:
         raise AllocationNotReady(
             f"rulebook {rules.data.name} has no table for sector {sector} and year {year}; a "
             "newer one may (adopt_rulebook)",
@@ -65,25 +65,28 @@ def _table(rules: Rulebook, sector: str, year: int) -> "PreAllocationTable":
     return table
 
 
-def base_year(rules: Rulebook, sector: str, year: int) -> int:
+def base_year(rules: Rulebook, sector: str, year: int, method: str | None = None) -> int:
     """The year whose report a pre-allocation rests on.
 
     Raises AllocationNotReady for a year without tables, PreAllocationNotAllowed where there
     is no pre-allocation.
     """
-    return _table(rules, sector, year).base_year or year - 1
+    return _table(rules, sector, year, method).base_year or year - 1
 
 
-def pre_allocation(rules: Rulebook, sector: str, year: int, base: Report | None) -> PreAllocated:
+def pre_allocation(
+    rules: Rulebook, sector: str, year: int, base: Report | None, method: str | None = None
+) -> PreAllocated:
     """What the rulebook gives (or at most gives) in advance for a year.
 
-    ``base`` is the report of ``base_year``. Each unit's amount is rounded, then summed; where
-    units carry no emissions of their own the entity's stand for all of them.
+    ``base`` is the report of ``base_year``; ``method`` the entity's allocation method. Each
+    unit's amount is rounded, then summed; where units carry no emissions of their own the
+    entity's stand for all of them.
 
     Raises AllocationNotReady for a year without tables and for a base year without a report
     or without what the rule counts, PreAllocationNotAllowed where there is none to give.
     """
-    table = _table(rules, sector, year)
+    table = _table(rules, sector, year, method)
     if base is None:
         before = table.base_year or year - 1
         raise AllocationNotReady(

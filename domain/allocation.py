@@ -2,7 +2,10 @@
 recalled (rules N-ENT-1, N-ADJ-1 to N-ADJ-4, N-DIFF). It draws on the province or authority
 account and never mints."""
 
-from typing import Annotated, ClassVar, NamedTuple
+from decimal import Decimal
+from fractions import Fraction
+from math import floor
+from typing import TYPE_CHECKING, Annotated, ClassVar, NamedTuple
 
 import msgspec
 from msgspec import field
@@ -24,6 +27,9 @@ from etsledger.domain.state import Fact, RegistryState, Scribe
 from etsledger.domain.times import iso
 from etsledger.domain.verification import balance_value
 from etsledger.domain.yearbook import Grant, Report, YearBook
+
+if TYPE_CHECKING:
+    from etsledger.domain.rulebook_trade import Incentive
 
 NetTonnes = Annotated[int, msgspec.Meta(ge=-MAX_TONNES, le=MAX_TONNES)]
 
@@ -190,15 +196,50 @@ def _calculation(
                 "approved figure stands behind its allocation"
             )
         value = balance_value(desk.registry, sector, year, desk)
-        found = approved_figure(desk.rules, sector, year, report, value, command.entitlement)
+        found = approved_figure(
+            desk.rules,
+            sector,
+            year,
+            report,
+            value,
+            command.entitlement,
+            who.entity.allocation_method,
+        )
     else:
         found = calculate(
             desk.rules, sector, year, _on_record(report, command, desk),
-            balance_value(desk.registry, sector, year, desk),
+            balance_value(desk.registry, sector, year, desk), who.entity.allocation_method,
         )  # fmt: skip
     if not command.adjustments:
         return found
-    return found.with_given((one.rule, one.amount, one.source) for one in command.adjustments)
+    return found.with_given(
+        (one.rule, _within_incentive(one, found.entitlement, year, desk), one.source)
+        for one in command.adjustments
+    )
+
+
+def _within_incentive(given: GivenAdjustment, allocation: int, year: int, desk: Desk) -> int:
+    """The tonnes of an adjustment; an incentive of the rulebook is capped (rule Q-INC)."""
+    for rule in desk.rules.data.incentives:
+        if rule.rule != given.rule or year not in rule.years:
+            continue
+        most = incentive(rule, allocation, rule.maximum_share)
+        if given.amount > most:
+            desk.warn(
+                f"{given.rule} gives at most {most} t of an allocation of {allocation} t "
+                f"({rule.source}); {given.amount} t asked, {most} t given"
+            )
+            return most
+        least = floor(Fraction(rule.minimum_share) * allocation)
+        if 0 < given.amount < min(least, most):
+            desk.warn(f"{given.rule} gives {least} t or more of {allocation} t, not {given.amount}")
+    return given.amount
+
+
+def incentive(rule: "Incentive", allocation: int, share: Decimal) -> int:
+    """A share of an allocation, rounded down and capped (tonnes; rule Q-INC, [ADOPTED])."""
+    tonnes = floor(Fraction(share) * allocation)
+    return tonnes if rule.limit is None else min(tonnes, rule.limit)
 
 
 def _on_record(report: Report | None, command: FinaliseAllocation, desk: Desk) -> Report:

@@ -143,7 +143,8 @@ def _exempt(
     rules: Rulebook, entity: Entity, year: int, as_of: datetime, deadline: datetime | None
 ) -> bool:
     """No obligation by rule: not a compliance year of its sector (where the rulebook names
-    years at all), before its first year, after it left for another market, or dissolved by the deadline."""
+    years at all), before its first year, after it left for another market, or dissolved by
+    the deadline."""
     if rules.years and deadline is None:
         return True
     if entity.first_year is not None and year < entity.first_year:

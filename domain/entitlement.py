@@ -51,17 +51,23 @@ __all__ = [
 
 
 def calculate(
-    rules: Rulebook, sector: str, year: int, report: Report, balance_value: Decimal | None
+    rules: Rulebook,
+    sector: str,
+    year: int,
+    report: Report,
+    balance_value: Decimal | None,
+    method: str | None = None,
 ) -> Calculation:
     """What the rulebook gives for a report, line by line (tonnes).
 
     ``balance_value`` is the sector's published one (tCO2e per tonne of product), where the
-    method needs it. Rules N-ENT-1, N-FF-1, N-GAS, N-FLOOR80, N-EXCL, N-IND-*, N-RND-1.
+    method needs it; ``method`` the entity's own allocation method (pilots).
+    Rules N-ENT-1, N-FF-1, N-GAS, N-FLOOR80, N-EXCL, N-IND-*, N-RND-1.
 
     Raises AllocationNotReady when there is no table for the year, or the report or the
     balance value lacks what the method counts; the message says what comes first.
     """
-    table = rules.allocation(sector, year)
+    table = rules.allocation(sector, year, method)
     if table is None:
         raise AllocationNotReady(
             f"rulebook {rules.data.name} has no allocation table for sector {sector} and year "
@@ -115,16 +121,21 @@ def approved_figure(
     report: Report | None,
     balance_value: Decimal | None,
     entitlement: int,
+    method: str | None = None,
 ) -> Calculation:
     """The authority's figure (tonnes), which is final, beside what the rulebook computes.
 
     Lines, ``subtotal`` and ``computed`` are there when they can be computed; no exemption
-    comes on top of the figure.
+    comes on top of the figure. Where the rulebook rests on such figures, its cap on surplus
+    and deficit adjusts them (rule Q-CAPGAP).
     """
+    table = rules.allocation(sector, year, method)
+    if table is not None and table.method == "approved" and report is not None:
+        return _from_figure(rules, table, report, entitlement)
     found = None
     if report is not None:
         try:
-            found = calculate(rules, sector, year, report, balance_value)
+            found = calculate(rules, sector, year, report, balance_value, method)
         except AllocationNotReady:
             found = None
     return Calculation(
@@ -134,6 +145,23 @@ def approved_figure(
         rule="approved",
         source="the approved figure of the competent authority",
         subtotal=entitlement if found is None else found.subtotal,
+    )
+
+
+def _from_figure(
+    rules: Rulebook, table: "AllocationTable", report: Report, figure: int
+) -> Calculation:
+    """An approved figure with what the rulebook's own exemptions add to it or take."""
+    line = Line(amount=figure, rule=table.rule, source=_source(table))
+    adjustments = _exemptions(rules, table, report, (line,))
+    return Calculation(
+        adjustments=adjustments,
+        draft=table.draft,
+        entitlement=figure + sum(one.amount for one in adjustments),
+        lines=(line,),
+        rule=table.rule,
+        source=_source(table),
+        subtotal=figure,
     )
 
 
@@ -238,7 +266,10 @@ def _exemptions(
             found.extend(one for one in given if one is not None)
             continue
         initial = sum(line.amount for line in lines) + sum(one.amount for one in found)
-        top_up = _top_up(rules, exemption, report.emissions, initial)
+        if exemption.kind == "cap_gap":
+            top_up = capped_gap(exemption, initial, report.emissions) - initial
+        else:
+            top_up = _top_up(rules, exemption, report.emissions, initial)
         if top_up:
             source = _source(table, exemption.source)
             found.append(Adjustment(amount=top_up, rule=exemption.rule, source=source))
@@ -261,6 +292,18 @@ def _made_whole(
         return None
     source = _source(table, exemption.source)
     return Adjustment(amount=top_up, rule=exemption.rule, source=source, unit_id=unit.name)
+
+
+def capped_gap(exemption: "Exemption", allocation: int, emissions: int) -> int:
+    """An allocation whose surplus or deficit is bounded (tonnes; rule Q-CAPGAP, adopted).
+
+    L = min(floor(share·A), limit); beyond it A' = E - L (deficit) or E + L (surplus).
+    """
+    most = (Fraction(exemption.share) * allocation).__floor__()
+    most = most if exemption.limit is None else min(most, exemption.limit)
+    if abs(emissions - allocation) <= most:
+        return allocation
+    return emissions - most if emissions > allocation else emissions + most
 
 
 def _top_up(rules: Rulebook, exemption: "Exemption", emissions: int, initial: int) -> int:

@@ -3,7 +3,10 @@
 ``opening_balance`` belongs here too: a labelled fact for books that begin in the middle.
 """
 
-from typing import Annotated, Any, ClassVar
+from decimal import Decimal
+from fractions import Fraction
+from math import floor
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 import msgspec
 from msgspec import field
@@ -12,6 +15,10 @@ from etsledger.domain.commands import MAX_TONNES, Balance, Command, Id, Tonnes, 
 from etsledger.domain.desk import OUTSIDE, Desk
 from etsledger.domain.errors import IssuanceCapExceeded, RouteNotAllowed
 from etsledger.domain.events import AUTHORITY, ISSUANCE, RESERVE, Event, Posting, move
+from etsledger.domain.rulebook import Rulebook
+
+if TYPE_CHECKING:
+    from etsledger.domain.rulebook_trade import IssuanceCap, ReserveRules
 
 # RFC 8785 orders names by UTF-16; up to U+FFFF that is the order of their code points.
 Key = Annotated[str, msgspec.Meta(pattern=r"^[^\U00010000-\U0010ffff]{1,64}\Z")]
@@ -137,6 +144,64 @@ def _within_exact_integers(desk: Desk, unit: str, quantity: int) -> None:
         )  # fmt: skip
 
 
+def cap_of(rules: Rulebook, unit: str) -> "tuple[int, IssuanceCap] | None":
+    """The most that may be issued of a unit (tonnes), with the rule; None without a cap.
+
+    On a path the cap of the first year falls by a share each year, rounded down once.
+    """
+    for cap in rules.data.caps:
+        if cap.unit == unit:
+            return cap.tonnes, cap
+        if cap.path is None or cap.first_year is None or cap.decline is None:
+            continue
+        before, _, after = cap.path.partition("{year}")
+        year = unit.removeprefix(before).removesuffix(after)
+        if unit != f"{before}{year}{after}" or not (year.isascii() and year.isdigit()):
+            continue
+        passed = int(year) - cap.first_year
+        if passed >= 0:
+            return floor(cap.tonnes * (1 - Fraction(cap.decline)) ** passed), cap
+    return None
+
+
+def _within_cap(desk: Desk, unit: str, quantity: int) -> None:
+    found = cap_of(desk.rules, unit)
+    if found is None:
+        return
+    tonnes, cap = found
+    issued = -desk.registry.holding(ISSUANCE, unit).held
+    if issued + quantity > tonnes:
+        raise IssuanceCapExceeded(
+            f"at most {tonnes} t of {unit} may be issued ({cap.rule}: {cap.source}); {issued} t "
+            f"are, {quantity} t asked",
+            unit=unit, issued=issued, asked=quantity, cap=tonnes,
+        )  # fmt: skip
+
+
+def reserve_rules(rules: Rulebook, unit: str) -> "ReserveRules | None":
+    """The shares that bound reserve and auction of a unit."""
+    for rule in rules.data.reserve:
+        if unit in rule.units or "*" in rule.units:
+            return rule
+    return None
+
+
+def within_share(
+    desk: Desk, what: str, share: Decimal | None, unit: str, before: int, asked: int, source: str
+) -> None:
+    """Raises IssuanceCapExceeded above a share of what was issued of a unit, rounded down."""
+    if share is None:
+        return
+    issued = -desk.registry.holding(ISSUANCE, unit).held
+    limit = floor(Fraction(share) * issued)
+    if before + asked > limit:
+        raise IssuanceCapExceeded(
+            f"of {issued} t of {unit} issued at most {limit} t may be {what} ({source}); "
+            f"{before} t are, {asked} t asked",
+            unit=unit, issued=issued, cap=limit, before=before, asked=asked,
+        )  # fmt: skip
+
+
 def decide_opening_balance(command: OpeningBalance, desk: Desk) -> OpeningBalanceRecorded:
     """Raises UnknownAccount, AccountClosed, AccountFrozen, UnitNotAllowed, RouteNotAllowed."""
     account = desk.account(command.account)
@@ -159,6 +224,7 @@ def decide_issue(command: Issue, desk: Desk) -> UnitsIssued:
     desk.may_receive(command.to, account, command.unit)
     desk.route("issue", command.unit, OUTSIDE, account)
     _within_exact_integers(desk, command.unit, command.quantity)
+    _within_cap(desk, command.unit, command.quantity)
     return UnitsIssued(quantity=command.quantity, target=command.to, unit=command.unit)
 
 
@@ -180,11 +246,19 @@ def decide_distribute(command: Distribute, desk: Desk) -> UnitsDistributed:
 
 
 def decide_reserve(command: Reserve, desk: Desk) -> UnitsReserved:
-    """Raises AccountFrozen, UnitNotAllowed, RouteNotAllowed, InsufficientUnits,
-    BackdatedOverdraft."""
+    """Raises AccountFrozen, UnitNotAllowed, RouteNotAllowed, IssuanceCapExceeded,
+    InsufficientUnits, BackdatedOverdraft."""
     source, target = desk.account(AUTHORITY), desk.account(RESERVE)
     desk.may_send(AUTHORITY, source, command.unit)
     desk.may_receive(RESERVE, target, command.unit)
     desk.route("reserve", command.unit, source, target)
+    rule = reserve_rules(desk.rules, command.unit)
+    if rule is not None:
+        set_aside = desk.registry.holding(RESERVE, command.unit).held
+        before = set_aside + desk.registry.auctioned.get(command.unit, 0)
+        within_share(
+            desk, "set aside", rule.reserve_share, command.unit, before, command.quantity,
+            rule.source,
+        )  # fmt: skip
     desk.take(AUTHORITY, command.unit, command.quantity)
     return UnitsReserved(quantity=command.quantity, unit=command.unit)

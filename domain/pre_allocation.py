@@ -144,15 +144,16 @@ def decide(command: PreAllocate, desk: Desk) -> AllowancesPreAllocated:
             entity=command.entity, year=year, earlier=book.grants[0].command,
         )  # fmt: skip
     status = entity.status_at(desk.effective_at)
-    table = desk.rules.pre_allocation(sector, year)
+    method = entity.allocation_method
+    table = desk.rules.pre_allocation(sector, year, method)
     if table is not None and status in table.withheld_entities:
         raise PreAllocationNotAllowed(
             f"entity {command.entity} is {status}; it gets no pre-allocation for {year} "
             f"({table.source})",
             entity=command.entity, year=year, status=status,
         )  # fmt: skip
-    base = desk.year_book_then(command.entity, base_year(desk.rules, sector, year)).report
-    given = pre_allocation(desk.rules, sector, year, base)
+    base = desk.year_book_then(command.entity, base_year(desk.rules, sector, year, method)).report
+    given = pre_allocation(desk.rules, sector, year, base, method)
     may_take_part(desk, command.entity, who)
     target = desk.account(who.target_id)
     desk.route("pre_allocate", who.unit, who.source, target)

@@ -104,13 +104,23 @@ class Rulebook:
         found = self.years.get(year)
         return found if found is not None and sector in found.sectors else None
 
-    def allocation(self, sector: str, year: int) -> "AllocationTable | None":
-        """How allocation is computed for a sector and year."""
-        return self._allocation.get((sector, year))
+    def allocation(
+        self, sector: str, year: int, method: str | None = None
+    ) -> "AllocationTable | None":
+        """How allocation is computed for a sector and year, and an entity's own method."""
+        return _of_method(self._allocation, sector, year, method)
 
-    def pre_allocation(self, sector: str, year: int) -> "PreAllocationTable | None":
+    def pre_allocation(
+        self, sector: str, year: int, method: str | None = None
+    ) -> "PreAllocationTable | None":
         """What is handed out before a year is verified."""
-        return self._pre_allocation.get((sector, year))
+        return _of_method(self._pre_allocation, sector, year, method)
+
+
+def _of_method(
+    tables: dict[tuple[str, int, str | None], Any], sector: str, year: int, method: str | None
+) -> Any:
+    return tables.get((sector, year, method)) or tables.get((sector, year, None))
 
 
 def _first_by(key: str, tables: Iterable[Any]) -> dict[Any, Any]:
@@ -120,12 +130,13 @@ def _first_by(key: str, tables: Iterable[Any]) -> dict[Any, Any]:
     return found
 
 
-def _by_sector_and_year(tables: Iterable[Any]) -> dict[tuple[str, int], Any]:
-    found: dict[tuple[str, int], Any] = {}
+def _by_sector_and_year(tables: Iterable[Any]) -> dict[tuple[str, int, str | None], Any]:
+    found: dict[tuple[str, int, str | None], Any] = {}
     for table in tables:
         for sector in table.sectors:
             for year in table.years:
-                found.setdefault((sector, year), table)
+                for method in table.entity_methods or (None,):
+                    found.setdefault((sector, year, method), table)
     return found
 
 

@@ -14,6 +14,7 @@ from etsledger.domain.times import parse_instant
 
 Sector = Literal["power", "steel", "cement", "aluminium", "industry", "other"]
 EntityStatus = Literal["active", "at_risk", "shut", "dissolved"]
+EntityMethod = Literal["benchmark", "historical_intensity", "historical_emissions", "verified"]
 UnitStatus = Literal["running", "shut", "new", "excluded"]
 Rate = Annotated[Decimal, Field(ge=0, lt=10**12, allow_inf_nan=False)]
 Signed = Annotated[Decimal, Field(gt=-1_000_000, lt=1_000_000, allow_inf_nan=False)]
@@ -115,13 +116,16 @@ class UnitClass(Table):
 
 class Exemption(Table):
     """More than the formula gives: ``make_whole`` lifts units of these classes to their
-    verified emissions, ``floor`` lifts the entity to a share of its verified emissions."""
+    verified emissions, ``floor`` lifts the entity to a share of its verified emissions.
+    ``cap_gap`` bounds surplus and deficit: by ``share`` of the allocation or ``limit`` tonnes,
+    whichever is less; what lies beyond is added or taken."""
 
     name: str
     rule: str
-    kind: Literal["make_whole", "floor"]
+    kind: Literal["make_whole", "floor", "cap_gap"]
     classes: tuple[str, ...] = ()
     share: Rate = Decimal(1)
+    limit: int | None = None
     source: Source
 
 
@@ -138,13 +142,15 @@ class AllocationTable(Table):
 
     ``benchmark``: Σ units of electricity (MWh) x benchmark x corrections + heat (GJ) x
     benchmark; ``intensity``: against the sector's balance value; ``verified``: what was
-    emitted; ``approved``: by a figure of the authority only.
+    emitted; ``approved``: by a figure of the authority only. With ``entity_methods`` it is for
+    entities of these allocation methods and no others.
     """
 
     rule: str
     sectors: tuple[Sector, ...]
     years: tuple[Year, ...]
     method: Literal["benchmark", "intensity", "verified", "approved"]
+    entity_methods: tuple[EntityMethod, ...] = ()
     draft: bool = False
     electricity: dict[str, Rate] = Field(default_factory=dict, description="tCO2/MWh by class")
     heat: dict[str, Rate] = Field(default_factory=dict, description="tCO2/GJ by class")
@@ -169,6 +175,7 @@ class PreAllocationTable(Table):
     rule: str
     sectors: tuple[Sector, ...]
     years: tuple[Year, ...]
+    entity_methods: tuple[EntityMethod, ...] = ()
     ratio: Rate | None = Field(default=None, description="none: there is no pre-allocation")
     basis: Literal["verified", "output"] = "verified"
     base_year: Year | None = None
@@ -284,4 +291,9 @@ class Penalty(Table):
     base: str = ""
     minimum: Rate | None = None
     maximum: Rate | None = None
+    price_window: Literal["month_before", "calendar_month"] | None = Field(
+        default=None,
+        description="of the average price: the month up to the day before the deadline, or the "
+        "calendar month before the deadline's",
+    )
     source: Source

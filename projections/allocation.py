@@ -11,7 +11,7 @@ from etsledger.domain.entitlement import calculate, gap_rate
 from etsledger.domain.errors import AllocationNotReady
 from etsledger.domain.pre_allocation import AllowancesPreAllocated
 from etsledger.domain.rulebook import Rulebook, RulebookRef
-from etsledger.domain.state import RegistryState, State
+from etsledger.domain.state import Entity, RegistryState, State
 from etsledger.domain.yearbook import EMPTY, Grant, YearBook, seen
 from etsledger.ledger.books import AllocationRow
 from etsledger.ledger.errors import StoreDamaged
@@ -34,7 +34,7 @@ def allocation_row(
         rulebook = rulebook_then(store, found, view)
         if book == EMPTY or rulebook is None:
             continue
-        return _row(store, found, view, name, entity, known.sector, year, book, rulebook)
+        return _row(store, found, view, name, entity, known, year, book, rulebook)
     return None
 
 
@@ -44,12 +44,13 @@ def _row(
     view: Viewpoint,
     registry_id: str,
     entity: str,
-    sector: str,
+    known: Entity,
     year: int,
     book: YearBook,
     rulebook: tuple[RulebookRef, Rulebook],
 ) -> AllocationRow:
     ref, rules = rulebook
+    sector, method = known.sector, known.allocation_method
     table = rules.year(sector, year)
     unit = table.unit if table is not None else None
     final, report = book.approval, book.report
@@ -68,7 +69,7 @@ def _row(
         seen_values = [v.value for v in values if v.at <= view.as_of and v.position <= view.upto]
         try:
             last = seen_values[-1] if seen_values else None
-            calculation = calculate(rules, sector, year, report, last)
+            calculation = calculate(rules, sector, year, report, last, method)
         except AllocationNotReady as refusal:
             reason = refusal.message
     entitlement = calculation.entitlement if calculation is not None else None
