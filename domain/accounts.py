@@ -83,7 +83,8 @@ def decide_opening(command: OpenAccount, desk: Desk) -> AccountOpened:
 
 
 def decide_closing(command: CloseAccount, desk: Desk) -> AccountClosed:
-    """Raises UnknownAccount, AccountClosed, ParticipantNotAllowed, AccountNotEmpty."""
+    """Raises UnknownAccount, AccountClosed, ParticipantNotAllowed, RecallOutstanding,
+    AccountNotEmpty."""
     account = desk.account(command.account)
     desk.open_at_effective_time(command.account, account)
     if account.closed_at is not None:
@@ -96,6 +97,7 @@ def decide_closing(command: CloseAccount, desk: Desk) -> AccountClosed:
             f"account {command.account} belongs to every registry and is never closed",
             account=command.account,
         )
+    desk.no_recall_open(command.account, account)
     holdings = desk.registry.holdings.get(command.account, {})
     for unit, present in holdings.items():
         if present.held or present.held != present.available:
@@ -125,6 +127,9 @@ def evolve_opening(
     )
     if event.kind == PROVINCE and event.province and event.province not in registry.provinces:
         scribe.put(registry.provinces, event.province, event.account)
+    if event.entity:
+        owned = registry.owned.get(event.entity, ())
+        scribe.put(registry.owned, event.entity, (*owned, event.account))
     entity = registry.entities.get(event.entity) if event.entity else None
     if event.entity and entity and entity.account is None and event.kind == "entity":
         scribe.put(

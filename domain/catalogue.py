@@ -24,12 +24,14 @@ from etsledger.domain import (
     green_power,
     issuance,
     locks,
+    market,
     offsets,
     pledging,
     pre_allocation,
     recalls,
     registries,
     surrender,
+    trading,
     transfers,
     verification,
 )
@@ -99,6 +101,9 @@ COMMANDS: dict[str, tuple[type[Command], Decide]] = {
     "unlock_credits": (locks.UnlockCredits, locks.decide_unlock),
     "use_offsets": (offsets.UseOffsets, offsets.decide),
     "record_green_power": (green_power.RecordGreenPower, green_power.decide),
+    # the market
+    "record_market_day": (market.RecordMarketDay, market.decide),
+    "settle_trade": (trading.SettleTrade, trading.decide),
     # corrections and assertions
     "reverse": (corrections.Reverse, corrections.decide),
     "assert_balance": (assertions.AssertBalance, assertions.decide),
@@ -123,7 +128,7 @@ EVENTS: dict[type[Event], Evolve | None] = {
     freezing.AccountUnfrozen: freezing.evolve_unfreeze,
     pledging.UnitsPledged: pledging.evolve_pledge,
     pledging.PledgeReleased: pledging.evolve_release,
-    issuance.OpeningBalanceRecorded: None,
+    issuance.OpeningBalanceRecorded: trading.evolve_opening,
     issuance.UnitsIssued: None,
     issuance.UnitsDistributed: None,
     issuance.UnitsReserved: None,
@@ -145,6 +150,8 @@ EVENTS: dict[type[Event], Evolve | None] = {
     locks.CreditsCancelled: locks.evolve_end,
     offsets.OffsetsUsed: offsets.evolve,
     green_power.GreenPowerRecorded: green_power.evolve,
+    market.MarketDayRecorded: market.evolve,
+    trading.TradeSettled: trading.evolve,
     corrections.MovementReversed: corrections.evolve,
     assertions.BalanceAsserted: None,
 }

@@ -151,6 +151,37 @@ class Credit(msgspec.Struct, frozen=True, gc=False):
     """First and last numbers that were given out; ascending, neighbours joined."""
 
 
+class MarketDay(msgspec.Struct, frozen=True, gc=False, array_like=True):
+    """What the exchange published of a unit's day (CNY a tonne; tonnes; CNY).
+
+    ``date`` is a day as ISO text, which sorts as days do; ``position`` is where the log has
+    the record that rules.
+    """
+
+    date: str
+    position: int
+    close: Decimal
+    vwap: Decimal | None = None
+    volume: int | None = None
+    value: Decimal | None = None
+
+
+class TradedDay(msgspec.Struct, frozen=True, gc=False, array_like=True):
+    """What an account bought and sold of a unit on one day (tonnes)."""
+
+    bought: int = 0
+    sold: int = 0
+    trades: tuple[tuple[datetime, int], ...] = ()
+    """Each trade of the day by effective time: bought, or below zero sold."""
+
+
+class ListedDay(msgspec.Struct, frozen=True, gc=False, array_like=True):
+    """The listed trades of a unit settled here on one day: tonnes, and fen in all."""
+
+    quantity: int = 0
+    fen: int = 0
+
+
 class Adoption(msgspec.Struct, frozen=True, gc=False):
     """A rulebook in force from an instant on."""
 
@@ -189,6 +220,19 @@ class RegistryState(msgspec.Struct):
     """By unit."""
     locks: dict[str, Claim] = _dict()
     """Credits kept for an obligation elsewhere, by the command that locked them."""
+
+    market_days: dict[str, tuple[MarketDay, ...]] = _dict()
+    """Unit to its market days in order; of two records for one day the later one."""
+    listed: dict[str, dict[str, ListedDay]] = _dict()
+    """Unit and date to the listed trades settled here."""
+    traded: dict[str, dict[str, dict[str, TradedDay]]] = _dict()
+    """Account, unit and date to what was bought and sold."""
+    trades: dict[str, int] = _dict()
+    """Trade to the position that settled it."""
+    owned: dict[str, tuple[str, ...]] = _dict()
+    """Entity to its accounts, in the order of the log."""
+    sold_before: dict[str, dict[str, int]] = _dict()
+    """Account and unit to the net sales (tonnes) stated of the time before these books."""
 
     def holding(self, account: str, unit: str) -> Holding:
         """The present holding; nothing held gives zeros."""

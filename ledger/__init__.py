@@ -12,6 +12,7 @@ from etsledger.ledger.books import (
     ComplianceSummaryRow,
     CreditRow,
     EventRow,
+    MarketRow,
     StatementRow,
     SupplyRow,
 )
@@ -23,7 +24,8 @@ from etsledger.ledger.stretches import Line
 from etsledger.ledger.verify import Finding, Report
 
 __all__ = [
-    "AllocationRow", "BalanceRow", "Clock", "ComplianceRow", "ComplianceSummaryRow", "CreditRow",
-    "EventRow", "Finding", "Head", "ImportRefused", "Ledger", "LedgerError", "Line", "Outcome",
+    "AllocationRow", "BalanceRow", "Clock", "ComplianceRow",
+    "ComplianceSummaryRow", "CreditRow", "EventRow",
+    "Finding", "Head", "ImportRefused", "Ledger", "LedgerError", "Line", "MarketRow", "Outcome",
     "Refusal", "Report", "StatementRow", "StoreError", "SupplyRow", "read_head", "system_clock",
 ]  # fmt: skip

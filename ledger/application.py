@@ -18,6 +18,8 @@ from etsledger.ledger.books import (
     CreditsQuestion,
     EventRow,
     EventsQuestion,
+    MarketQuestion,
+    MarketRow,
     StatementQuestion,
     StatementRow,
     SupplyQuestion,
@@ -215,6 +217,15 @@ class Ledger:
         Raises ValueError for a text that is no time.
         """
         return self._books.allocation(entity, year, **question)
+
+    def market(self, **question: Unpack[MarketQuestion]) -> list[MarketRow]:
+        """Trades by unit, method and period: tonnes, CNY, average price, how many.
+
+        ``by`` is "day", "month" (unless told otherwise), "year" or "all"; ``start`` and
+        ``end`` bound the days of the trades. ``from_log`` answers from the log. Raises
+        ValueError for a text that is no time.
+        """
+        return self._books.market(**question)
 
     def credits(self, **question: Unpack[CreditsQuestion]) -> list[CreditRow]:
         """Credits by project and year, from issuance to use, with their serial numbers (tonnes).

@@ -7,7 +7,7 @@ finds the implementation by name when the first question is asked.
 from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 from pkgutil import resolve_name
-from typing import Any, NotRequired, Protocol, TypedDict, Unpack
+from typing import Any, Literal, NotRequired, Protocol, TypedDict, Unpack
 
 from etsledger.domain.state import State
 from etsledger.ledger.clock import Clock
@@ -163,6 +163,27 @@ class AllocationRow(TypedDict):
     rulebook: dict[str, str]
 
 
+Period = Literal["day", "month", "year", "all"]
+"""By what the trades of a question are put together."""
+
+
+class MarketRow(TypedDict):
+    """Trades of one unit by one method in one period: tonnes, CNY, and how many.
+
+    ``period`` is a day, a month or a year as text; None when all are put together. ``value``
+    and ``average_price`` (value over volume, half-up to 0.01) are decimal texts.
+    """
+
+    registry: str
+    unit: str
+    method: str
+    period: str | None
+    volume: int
+    value: str
+    average_price: str
+    trades: int
+
+
 class CreditLockRow(TypedDict):
     """Credits of an account that are kept for an obligation elsewhere (tonnes)."""
 
@@ -272,6 +293,17 @@ class ComplianceQuestion(Viewpoint, total=False):
     from_log: bool
 
 
+class MarketQuestion(Viewpoint, total=False):
+    """What narrows a question for the market; ``start`` and ``end`` are days, both included."""
+
+    unit: str | None
+    method: str | None
+    start: When
+    end: When
+    by: Period
+    from_log: bool
+
+
 class EventsQuestion(Viewpoint, total=False):
     """What narrows a question for events; positions are inclusive."""
 
@@ -306,6 +338,8 @@ class Books(Protocol):
     def allocation(
         self, entity: str, year: int, **question: Unpack[Viewpoint]
     ) -> AllocationRow | None: ...
+
+    def market(self, **question: Unpack[MarketQuestion]) -> list[MarketRow]: ...
 
     def credits(self, **question: Unpack[CreditsQuestion]) -> list[CreditRow]: ...
 

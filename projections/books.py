@@ -14,6 +14,8 @@ from etsledger.ledger.books import (
     CreditRow,
     EventRow,
     KnownAt,
+    MarketRow,
+    Period,
     StatementRow,
     SupplyRow,
     When,
@@ -29,10 +31,14 @@ from etsledger.projections.compliance import Standings, summary_rows
 from etsledger.projections.credits import credit_rows
 from etsledger.projections.events import event_rows
 from etsledger.projections.instants import Viewpoint, instant, viewpoint
+from etsledger.projections.market import MarketFilter, date_of
+from etsledger.projections.market import sums as market_sums
+from etsledger.projections.market import sums_from_log as market_from_log
 from etsledger.projections.parties import Parties
 from etsledger.projections.statement import statement_rows
 from etsledger.projections.supply import supply_rows
 from etsledger.projections.tables import metadata
+from etsledger.projections.trades import Trades
 from etsledger.projections.years import Years, from_log
 
 
@@ -44,6 +50,7 @@ class LedgerBooks:
         self._clock = clock
         self._parties = Parties(store)
         self._years = Years(store)
+        self._trades = Trades(store)
 
     def _view(self, as_of: When, known_at: KnownAt) -> tuple[Viewpoint, int]:
         """The viewpoint of a question and how far the index answers it."""
@@ -176,6 +183,28 @@ class LedgerBooks:
         state = self._years.of_entity(entity, head)
         return allocation_row(self._store, state, view, entity, year, registry)
 
+    def market(
+        self,
+        *,
+        registry: str | None = None,
+        unit: str | None = None,
+        method: str | None = None,
+        start: When = None,
+        end: When = None,
+        by: Period = "month",
+        as_of: When = None,
+        known_at: KnownAt = None,
+        from_log: bool = False,
+    ) -> list[MarketRow]:
+        """See ``Ledger.market``."""
+        head = self._store.head_position()
+        view = viewpoint(self._store, self._clock, as_of, known_at, head)
+        wanted = MarketFilter(registry, unit, method, date_of(start), date_of(end))
+        if from_log:
+            return market_from_log(self._store, view, wanted, by).rows()
+        self._trades.follow(head)
+        return market_sums(self._trades, view, wanted, by).rows()
+
     def credits(
         self,
         *,
@@ -230,4 +259,6 @@ class LedgerBooks:
         self._parties.follow(upto)
         self._years = Years(self._store)
         self._years.follow(upto)
+        self._trades = Trades(self._store)
+        self._trades.follow(upto)
         return upto

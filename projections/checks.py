@@ -13,6 +13,7 @@ from etsledger.ledger.errors import LedgerError
 from etsledger.ledger.store import Store
 from etsledger.projections.parties import CURSOR as PARTIES
 from etsledger.projections.tables import accounts
+from etsledger.projections.trade_checks import differences_of_trades
 from etsledger.projections.years import Years
 
 REMEDY = "; 'etsledger rebuild' makes it again from the log"
@@ -23,6 +24,7 @@ def differences(store: Store, state: State) -> Iterator[str]:
     try:
         yield from _accounts(store, state)
         yield from _years(store, state)
+        yield from _trades(store, state)
     except (LedgerError, SQLAlchemyError) as error:
         yield f"the projections cannot be read: {error}"
 
@@ -50,6 +52,11 @@ def _accounts(store: Store, state: State) -> Iterator[str]:
     if upto >= state.position:
         for key in sorted(made.keys() - told.keys()):
             yield f"the table of accounts has no {key}" + REMEDY
+
+
+def _trades(store: Store, state: State) -> Iterator[str]:
+    for found in differences_of_trades(store, state.position):
+        yield found + REMEDY
 
 
 def _years(store: Store, state: State) -> Iterator[str]:
