@@ -125,12 +125,15 @@ def decide(command: FinaliseAllocation, desk: Desk) -> AllocationFinalised:
         raise InvalidCommand(
             f"adjustments: they would make the entitlement {entitlement} t", field="adjustments"
         )
-    may_take_part(desk, command.entity, who)
     if found.draft:
         desk.warn(f"the figures for {command.year} are a draft: {found.source}")
     kept, deducted = settle(msgspec.structs.replace(book, deductions=then.deductions), entitlement)
     custodian, held = _custodian(desk, command.entity, who)
     moves = _moves(desk, who, book, entitlement - kept, held)
+    if moves.granted:
+        may_take_part(desk, command.entity, who)
+    else:
+        desk.may_receive(who.source_id, who.source, who.unit)
     if not moves.recalled_custody:
         custodian = who.custodian
     target = desk.account(custodian) if custodian and not moves.recalled else who.account

@@ -7,6 +7,7 @@ import msgspec
 
 from etsledger.domain.allocation import AllocationFinalised
 from etsledger.domain.calculation import Calculation
+from etsledger.domain.deductions import settle
 from etsledger.domain.entitlement import calculate, gap_rate
 from etsledger.domain.errors import AllocationNotReady
 from etsledger.domain.pre_allocation import AllowancesPreAllocated
@@ -76,6 +77,8 @@ def _row(
     first = book.pre_allocation
     pre_allocated = first.granted if first is not None else 0
     kept = sum(tonnes for grant in book.grants for _, tonnes in grant.deducted)
+    if decided is None and entitlement is not None:
+        kept, _ = settle(book, entitlement)  # as it would be
     verified = report.emissions if report is not None else None
     gap = None
     if verified is not None and entitlement is not None and rules.data.rounding is not None:
