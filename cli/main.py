@@ -20,6 +20,7 @@ COMMANDS = {
     "supply": "etsledger.cli.supply:supply",
     "compliance": "etsledger.cli.compliance:compliance",
     "allocation": "etsledger.cli.allocation:allocation",
+    "banking": "etsledger.cli.banking:banking",
     "market": "etsledger.cli.market:market",
     "credits": "etsledger.cli.credits:credits_",
     "events": "etsledger.cli.events:events",

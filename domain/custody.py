@@ -17,17 +17,29 @@ def _of(registry: RegistryState, entity: str, account: str, unit: str) -> Custod
     return None
 
 
+def least(changes: tuple[tuple[datetime, int], ...], at: datetime) -> int:
+    """The least that such changes leave from an instant on; never below zero."""
+    then = lowest = sum(tonnes for when, tonnes in changes if when <= at)
+    for when, tonnes in changes:
+        if when > at:
+            then += tonnes
+            lowest = min(lowest, then)
+    return max(0, lowest)
+
+
+def changed(
+    changes: tuple[tuple[datetime, int], ...], tonnes: int, at: datetime
+) -> tuple[tuple[datetime, int], ...]:
+    """The changes with one more, by effective time."""
+    sums = dict(changes)
+    sums[at] = sums.get(at, 0) + tonnes
+    return tuple(sorted(sums.items()))
+
+
 def kept(registry: RegistryState, entity: str, account: str, unit: str, at: datetime) -> int:
     """Tonnes of a unit that an account keeps for an entity at an instant and ever after."""
     found = _of(registry, entity, account, unit)
-    if found is None:
-        return 0
-    then = least = sum(tonnes for when, tonnes in found.changes if when <= at)
-    for when, tonnes in found.changes:
-        if when > at:
-            then += tonnes
-            least = min(least, then)
-    return max(0, least)
+    return 0 if found is None else least(found.changes, at)
 
 
 def change(
@@ -44,11 +56,10 @@ def change(
         return
     others = [c for c in registry.custody.get(entity, ()) if (c.account, c.unit) != (account, unit)]
     before = _of(registry, entity, account, unit)
-    changes = dict(before.changes) if before else {}
-    changes[at] = changes.get(at, 0) + tonnes
-    quantity = sum(changes.values())
+    changes = changed(before.changes if before else (), tonnes, at)
+    quantity = sum(change for _, change in changes)
     if quantity:
-        others.append(Custody(account, unit, quantity, tuple(sorted(changes.items()))))
+        others.append(Custody(account, unit, quantity, changes))
     if others:
         scribe.put(registry.custody, entity, tuple(others))
     else:

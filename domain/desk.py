@@ -258,6 +258,14 @@ class Desk:
         depth = self.depth(account_id, unit)
         return max(0, min(depth.available, depth.lowest_after))
 
+    def restricted(self, account_id: str, unit: str) -> int:
+        """Tonnes of an account that are kept for a purpose at the effective time."""
+        holding = self.registry.holding(account_id, unit)
+        if self.effective_at >= holding.last:
+            return holding.restricted
+        found = self.past.reserved(self.registry_id, account_id, unit, self.effective_at)
+        return found.get("restricted", 0)
+
     def take(self, account_id: str, unit: str, quantity: int) -> None:
         """Checks that ``quantity`` tonnes can leave or be reserved from the effective time on.
 
@@ -267,7 +275,7 @@ class Desk:
         """
         held, available, lowest = self.depth(account_id, unit)
         if available < quantity:
-            restricted = self.registry.holding(account_id, unit).restricted
+            restricted = self.restricted(account_id, unit)
             if 0 <= quantity - max(available, 0) <= restricted:
                 raise RestrictedUnits(
                     f"account {account_id} holds {held} t of {unit}, {restricted} t of it for a "

@@ -89,6 +89,31 @@ class Custody(msgspec.Struct, frozen=True, gc=False, array_like=True):
     """What came (below zero: went), by effective time: one sum for an instant."""
 
 
+class Borrowed(msgspec.Struct, frozen=True, gc=False, array_like=True):
+    """Borrowed tonnes of a unit that an account has left for the surrender of a year."""
+
+    year: int
+    account: str
+    unit: str
+    quantity: int
+    changes: tuple[tuple[datetime, int], ...]
+    """What came (below zero: went), by effective time: one sum for an instant."""
+
+
+class Carried(msgspec.Struct, frozen=True, gc=False, array_like=True):
+    """What an entity carried over by one command: tonnes by old unit."""
+
+    at: datetime
+    position: int
+    command: str
+    parts: tuple[tuple[str, int], ...]
+
+    @property
+    def quantity(self) -> int:
+        """Tonnes of all units."""
+        return sum(tonnes for _, tonnes in self.parts)
+
+
 class Leave(msgspec.Struct, frozen=True, gc=False, array_like=True):
     """An entity moves to another market: from ``first_year`` on it owes nothing here."""
 
@@ -136,6 +161,8 @@ class Claim(msgspec.Struct, frozen=True, gc=False):
     direction: str | None = None
     custody: int = 0
     """Tonnes of a surrender that came out of custody."""
+    borrowed: int = 0
+    """Tonnes of a surrender that had been borrowed for its year."""
     for_registry: str | None = None
     """Of a lock on credits: where they are to meet an obligation."""
 
@@ -214,6 +241,10 @@ class RegistryState(msgspec.Struct):
     """Entity to the years of which a part of a recall stayed open once."""
     custody: dict[str, tuple[Custody, ...]] = _dict()
     """Entity to what is kept for it."""
+    borrowed: dict[str, tuple[Borrowed, ...]] = _dict()
+    """Entity to what it borrowed and has not surrendered yet."""
+    carried: dict[str, tuple[Carried, ...]] = _dict()
+    """Entity to what it carried over."""
     balance_values: dict[str, dict[int, tuple[BalanceValue, ...]]] = _dict()
     """Sector to the published values of its years."""
     credits: dict[str, Credit] = _dict()
@@ -229,6 +260,8 @@ class RegistryState(msgspec.Struct):
     """Account, unit and date to what was bought and sold."""
     trades: dict[str, int] = _dict()
     """Trade to the position that settled it."""
+    auctioned: dict[str, int] = _dict()
+    """By unit: tonnes that were auctioned."""
     owned: dict[str, tuple[str, ...]] = _dict()
     """Entity to its accounts, in the order of the log."""
     sold_before: dict[str, dict[str, int]] = _dict()

@@ -1,5 +1,5 @@
 """Surrender: handing in units for a year's obligation (rules X-6, N-SUR-1 to N-SUR-4,
-N-VIN-1, N-VIN-2, N-DIFF).
+N-VIN-1, N-VIN-2, N-DIFF, N-BOR-3).
 
 A submitted surrender freezes the units (``pending``) until it is confirmed or rejected;
 where the rulebook asks for no confirmation, submitting confirms.
@@ -11,7 +11,7 @@ from typing import Any, ClassVar, TypeVar
 import msgspec
 from msgspec import field
 
-from etsledger.domain import custody
+from etsledger.domain import custody, loans
 from etsledger.domain.commands import Command, CommandId, Id, Tonnes, Unit, Year
 from etsledger.domain.compliance import NO_LIMIT, deadline_of, in_time, standing
 from etsledger.domain.desk import Desk
@@ -61,6 +61,8 @@ class RejectSurrender(Command, frozen=True, kw_only=True, tag="reject_surrender"
 
 class _SurrenderEvent(Event, frozen=True, kw_only=True):
     account: str
+    borrowed: int = 0
+    """Tonnes that had been borrowed for the year."""
     custody: int = 0
     """Tonnes that a government account kept for the entity: a forced surrender."""
     entity: str
@@ -77,11 +79,12 @@ class SurrenderSubmitted(_SurrenderEvent, frozen=True, kw_only=True):
     """Units were submitted for a year's obligation and wait for confirmation."""
 
     def postings(self) -> tuple[Posting, ...]:
-        """The pending tonnes; those in custody were reserved before."""
+        """The pending tonnes; those borrowed or in custody were reserved before."""
         pending: Posting = (self.account, self.unit, "pending", self.quantity)
-        if not self.custody:
+        reserved = self.borrowed + self.custody
+        if not reserved:
             return (pending,)
-        return ((self.account, self.unit, "restricted", -self.custody), pending)
+        return ((self.account, self.unit, "restricted", -reserved), pending)
 
 
 class SurrenderConfirmed(_SurrenderEvent, frozen=True, kw_only=True):
@@ -97,14 +100,15 @@ class SurrenderConfirmed(_SurrenderEvent, frozen=True, kw_only=True):
 
 
 class SurrenderRejected(_SurrenderEvent, frozen=True, kw_only=True):
-    """A surrender was sent back; its units are free again, or in custody."""
+    """A surrender was sent back; its units are free again, or restricted as before."""
 
     def postings(self) -> tuple[Posting, ...]:
         """Pending no longer."""
         pending: Posting = (self.account, self.unit, "pending", -self.quantity)
-        if not self.custody:
+        reserved = self.borrowed + self.custody
+        if not reserved:
             return (pending,)
-        return (pending, (self.account, self.unit, "restricted", self.custody))
+        return (pending, (self.account, self.unit, "restricted", reserved))
 
 
 def decide_surrender(command: Surrender, desk: Desk) -> tuple[Event, ...]:
@@ -120,14 +124,20 @@ def decide_surrender(command: Surrender, desk: Desk) -> tuple[Event, ...]:
     desk.may_send(account_id, account, command.unit)
     kept = _kept_for(command, entity, account_id, account, desk) if rules.chain else 0
     desk.route("surrender", command.unit, account, desk.account(RETIRED))
+    if account.entity not in (None, command.entity):
+        desk.no_recall_open(account_id, account)
+    place = (command.year, account_id, command.unit)
+    lent = loans.left(desk.registry, command.entity, place, desk.effective_at)
+    borrowed = min(lent, command.quantity)
     if rules.obligations:
-        _vintage_eligible(command, entity, desk)
+        _vintage_eligible(command, entity, borrowed, desk)
         _no_more_than_owed(command, entity, desk)
     from_custody = min(kept, command.quantity)
-    if command.quantity > from_custody:
-        desk.take(account_id, command.unit, command.quantity - from_custody)
+    if command.quantity > from_custody + borrowed:
+        desk.take(account_id, command.unit, command.quantity - from_custody - borrowed)
     submitted = SurrenderSubmitted(
         account=account_id,
+        borrowed=borrowed,
         custody=from_custody,
         entity=command.entity,
         forced=rules.chain and account.entity is None,
@@ -176,8 +186,13 @@ def _kept_for(
     )  # fmt: skip
 
 
-def _vintage_eligible(command: Surrender, entity: Entity, desk: Desk) -> None:
-    """Rules N-VIN-1, N-VIN-2: which vintages may meet which year, and its arrears."""
+def _vintage_eligible(command: Surrender, entity: Entity, borrowed: int, desk: Desk) -> None:
+    """Rules N-VIN-1, N-VIN-2: which vintages may meet which year, and its arrears.
+
+    Units borrowed for the year are an exception (N-BOR-2), up to what was ``borrowed``.
+    """
+    if borrowed == command.quantity:
+        return
     year = desk.rules.year(entity.sector, command.year)
     if year is None:
         return
@@ -187,11 +202,13 @@ def _vintage_eligible(command: Surrender, entity: Entity, desk: Desk) -> None:
     if late and (since is None or desk.effective_at >= parse_instant(since)):
         eligible = (*year.units, *year.arrears_units)
     if command.unit not in eligible:
+        lent = f"; {borrowed} t of it are borrowed for {command.year}" if borrowed else ""
         raise VintageNotEligible(
             f"{command.unit} may not meet the obligation of {command.year} at "
             f"{iso(desk.effective_at)}; these may: {', '.join(dict.fromkeys(eligible))} "
-            f"({year.units_source})",
+            f"({year.units_source}){lent}",
             unit=command.unit, year=command.year, eligible=list(dict.fromkeys(eligible)),
+            borrowed=borrowed, asked=command.quantity,
         )  # fmt: skip
 
 
@@ -235,6 +252,7 @@ def _close(kind: type[Ending], surrender: str, desk: Desk, via: tuple[str, ...] 
     claim = _pending(surrender, desk)
     return kind(
         account=claim.account,
+        borrowed=claim.borrowed,
         custody=claim.custody,
         entity=claim.entity or "",
         quantity=claim.quantity,
@@ -276,16 +294,14 @@ def evolve_submitted(
         event.entity,
         event.year,
         custody=event.custody,
+        borrowed=event.borrowed,
     )
     scribe.put(registry.surrenders, event.surrender, claim)
     entry = Submission(
         fact.effective_at, fact.position, event.surrender, event.unit, event.quantity, event.forced
     )
     scribe.note(registry, event.entity, event.year, "submissions", entry)
-    custody.change(
-        scribe, registry, event.entity, event.account, event.unit, -event.custody,
-        fact.effective_at,
-    )  # fmt: skip
+    _restrict(scribe, registry, event, fact, -1)
 
 
 def evolve_confirmed(
@@ -298,12 +314,20 @@ def evolve_confirmed(
 def evolve_rejected(
     scribe: Scribe, registry: RegistryState, event: SurrenderRejected, fact: Fact
 ) -> None:
-    """The surrender counts no more; what came out of custody is back in it."""
+    """The surrender counts no more; what was borrowed or in custody is so again."""
     _closed(scribe, registry, event, fact, confirmed=False)
+    _restrict(scribe, registry, event, fact, 1)
+
+
+def _restrict(
+    scribe: Scribe, registry: RegistryState, event: _SurrenderEvent, fact: Fact, sign: int
+) -> None:
+    at = fact.effective_at
     custody.change(
-        scribe, registry, event.entity, event.account, event.unit, event.custody,
-        fact.effective_at,
-    )  # fmt: skip
+        scribe, registry, event.entity, event.account, event.unit, sign * event.custody, at
+    )
+    place = (event.year, event.account, event.unit)
+    loans.change(scribe, registry, event.entity, place, sign * event.borrowed, at)
 
 
 def _closed(

@@ -8,6 +8,7 @@ from etsledger.ledger.application import Ledger
 from etsledger.ledger.books import (
     AllocationRow,
     BalanceRow,
+    BankingRow,
     ComplianceRow,
     ComplianceSummaryRow,
     CreditRow,
@@ -24,7 +25,7 @@ from etsledger.ledger.stretches import Line
 from etsledger.ledger.verify import Finding, Report
 
 __all__ = [
-    "AllocationRow", "BalanceRow", "Clock", "ComplianceRow",
+    "AllocationRow", "BalanceRow", "BankingRow", "Clock", "ComplianceRow",
     "ComplianceSummaryRow", "CreditRow", "EventRow",
     "Finding", "Head", "ImportRefused", "Ledger", "LedgerError", "Line", "MarketRow", "Outcome",
     "Refusal", "Report", "StatementRow", "StoreError", "SupplyRow", "read_head", "system_clock",

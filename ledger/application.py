@@ -10,6 +10,7 @@ from etsledger.ledger.books import (
     AllocationRow,
     BalanceQuestion,
     BalanceRow,
+    BankingRow,
     Books,
     ComplianceQuestion,
     ComplianceRow,
@@ -226,6 +227,14 @@ class Ledger:
         ValueError for a text that is no time.
         """
         return self._books.market(**question)
+
+    def banking(self, entity: str, **question: Unpack[Viewpoint]) -> BankingRow | None:
+        """What an entity may carry over into a new vintage, down to the trades that count.
+
+        None where no registry that it is known in lets units be carried over. Raises
+        ValueError for a text that is no time.
+        """
+        return self._books.banking(entity, **question)
 
     def credits(self, **question: Unpack[CreditsQuestion]) -> list[CreditRow]:
         """Credits by project and year, from issuance to use, with their serial numbers (tonnes).

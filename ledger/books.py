@@ -184,6 +184,39 @@ class MarketRow(TypedDict):
     trades: int
 
 
+class BankingRow(TypedDict):
+    """What an entity may carry over into a new vintage, with every input (tonnes).
+
+    ``net_sales`` by unit are sold less bought in the window, ``net_sales_total`` their sum, at
+    least zero; ``cap`` = ``base`` + total x ``ratio``; ``carryable`` is the lesser of cap and
+    ``holding`` (as of the snapshot), less ``carried``. ``trades`` are those that count (sign 1:
+    sold, -1: bought), ``carry_overs`` what was carried and in which batch, ``left`` the old
+    units that are there now, with a flag once no later year takes them any more.
+    """
+
+    registry: str
+    entity: str
+    net_sales: dict[str, int]
+    net_sales_total: int
+    base: int
+    ratio: str
+    cap: int
+    holding: int
+    holdings: dict[str, int]
+    carried: int
+    carryable: int
+    into: str
+    window: dict[str, Any]
+    eligible: bool
+    reasons: list[str]
+    trades: list[dict[str, Any]]
+    carry_overs: list[dict[str, Any]]
+    left: list[dict[str, Any]]
+    rule: str
+    source: str
+    rulebook: dict[str, str]
+
+
 class CreditLockRow(TypedDict):
     """Credits of an account that are kept for an obligation elsewhere (tonnes)."""
 
@@ -340,6 +373,8 @@ class Books(Protocol):
     ) -> AllocationRow | None: ...
 
     def market(self, **question: Unpack[MarketQuestion]) -> list[MarketRow]: ...
+
+    def banking(self, entity: str, **question: Unpack[Viewpoint]) -> BankingRow | None: ...
 
     def credits(self, **question: Unpack[CreditsQuestion]) -> list[CreditRow]: ...
 

@@ -9,6 +9,7 @@ from etsledger.domain.state import State
 from etsledger.ledger.books import (
     AllocationRow,
     BalanceRow,
+    BankingRow,
     ComplianceRow,
     ComplianceSummaryRow,
     CreditRow,
@@ -26,6 +27,7 @@ from etsledger.ledger.rebuild import rebuild_from_log
 from etsledger.ledger.store import Store
 from etsledger.projections.allocation import allocation_row
 from etsledger.projections.balances import balance_rows, sums_from_log
+from etsledger.projections.banking import banking_row
 from etsledger.projections.checks import differences
 from etsledger.projections.compliance import Standings, summary_rows
 from etsledger.projections.credits import credit_rows
@@ -204,6 +206,23 @@ class LedgerBooks:
             return market_from_log(self._store, view, wanted, by).rows()
         self._trades.follow(head)
         return market_sums(self._trades, view, wanted, by).rows()
+
+    def banking(
+        self,
+        entity: str,
+        *,
+        registry: str | None = None,
+        as_of: When = None,
+        known_at: KnownAt = None,
+    ) -> BankingRow | None:
+        """See ``Ledger.banking``."""
+        view, _ = self._view(as_of, known_at)
+        head = self._store.head_position()
+        self._trades.follow(head)
+        state = self._years.of_entity(entity, head)
+        return banking_row(
+            self._store, state, self._parties, self._trades, view, entity, registry
+        )
 
     def credits(
         self,

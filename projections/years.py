@@ -14,11 +14,14 @@ from sqlalchemy import Connection, bindparam, delete, insert, select
 from sqlalchemy.exc import SQLAlchemyError
 
 from etsledger.domain.allocation import AllocationFinalised
+from etsledger.domain.borrowing import UnitsBorrowed
 from etsledger.domain.catalogue import apply
 from etsledger.domain.deductions import DeductionRecorded
 from etsledger.domain.entities import EntityRegistered, EntityStatusSet
 from etsledger.domain.events import Event
+from etsledger.domain.fines import FineImposed
 from etsledger.domain.green_power import GreenPowerRecorded
+from etsledger.domain.leaving import EntityLeft
 from etsledger.domain.offsets import OffsetsUsed
 from etsledger.domain.pre_allocation import AllowancesPreAllocated
 from etsledger.domain.recalls import RecallCollected
@@ -42,16 +45,18 @@ from etsledger.projections.tables import entities, metadata, registries, years
 
 CURSOR: Final = "projection_years"
 _OF_REGISTRY: Final = (RegistryOpened, RulebookAdopted, BalanceValuePublished)
-_OF_ENTITY: Final = (EntityRegistered, EntityStatusSet)
+_OF_ENTITY: Final = (EntityRegistered, EntityStatusSet, EntityLeft)
 _OF_YEAR: Final[tuple[type[Event], ...]] = (
     EmissionsVerified,
     AllowancesPreAllocated,
     AllocationFinalised,
     DeductionRecorded,
+    UnitsBorrowed,
     RecallCollected,
     SurrenderSubmitted,
     SurrenderConfirmed,
     SurrenderRejected,
+    FineImposed,
     OffsetsUsed,
     GreenPowerRecorded,
 )
@@ -89,7 +94,7 @@ class Years:
         if scribe.state.position < upto:
             for logged in self._after(scribe.state.position, upto):
                 apply(scribe, logged.event, logged.fact, ())
-                self._touched.add(_place(logged))
+                self._touched.update(_places(logged))
             scribe.state.position = upto
         self._all = scribe
         if upto - self._saved > LAG:
@@ -170,12 +175,17 @@ class Years:
         self._saved, self._touched = state.position, set()
 
 
-def _place(logged: Logged) -> tuple[str, str, int]:
-    event = logged.event
+def _places(logged: Logged) -> Iterable[tuple[str, str, int]]:
+    """The rows that an event changes: registry, entity (or ""), year (or 0)."""
+    event, registry = logged.event, logged.record.registry
     if isinstance(event, _OF_REGISTRY):
-        return logged.record.registry, "", 0
-    year = 0 if isinstance(event, _OF_ENTITY) else getattr(event, "year", 0)
-    return logged.record.registry, getattr(event, "entity", ""), year
+        return ((registry, "", 0),)
+    entity: str = getattr(event, "entity", "")
+    if isinstance(event, _OF_ENTITY):
+        return ((registry, entity, 0),)
+    if isinstance(event, UnitsBorrowed):  # it is repaid by the lender year
+        return ((registry, entity, event.year), (registry, entity, event.lender_year))
+    return ((registry, entity, getattr(event, "year", 0)),)
 
 
 def write_rows(connection: Connection, state: State, touched: set[tuple[str, str, int]]) -> None:

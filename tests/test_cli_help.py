@@ -105,6 +105,6 @@ def test_the_shell_completes_commands_and_options() -> None:
         done = process(None, environment={"_ETSLEDGER_COMPLETE": "bash_complete", **asked})
         return [line.partition(",")[2] for line in done.stdout.decode().splitlines()]
 
-    assert complete("etsledger ba", 1) == ["balances"]
+    assert complete("etsledger bal", 1) == ["balances"]
     assert complete("etsledger balances --kn", 2) == ["--known-at"]
     assert complete("etsledger balances --format j", 3) == ["json", "jsonl"]

@@ -49,12 +49,12 @@ def test_from_the_authority_it_comes_to_the_province(book: NationalBook) -> None
 def test_what_is_in_custody_is_given_to_nobody_else(book: NationalBook) -> None:
     book.pre_allocate()
     given = {"unit": "CEA:2024", "from_": "hubei", "to": "other-1", "kind": "release"}
-    refusal = book.refused("InsufficientUnits", "transfer", quantity=301, **given)
+    refusal = book.refused("RestrictedUnits", "transfer", quantity=301, **given)
     assert (refusal.numbers["held"], refusal.numbers["available"]) == (1_000, 300)
     book.send("transfer", quantity=300, **given)
     assert province(book) == (700, 700, 0)
     book.refused(
-        "InsufficientUnits", "distribute", unit="CEA:2024", quantity=1, from_="hubei",
+        "RestrictedUnits", "distribute", unit="CEA:2024", quantity=1, from_="hubei",
         to="authority",
     )  # fmt: skip
 

@@ -17,7 +17,10 @@ GOOD: dict[str, dict[str, Any]] = {
     "assess_compliance": {"entity": "crrc", "year": 2023},
     "assert_balance": {"account": "crrc-1", "unit": UNIT, "quantity": 0},
     "batch": {"commands": [{"command": "issue", "id": "b/1", "unit": UNIT, "quantity": 1}]},
+    "borrow": {"entity": "crrc", "year": 2022, "quantity": 1},
     "cancel": {"account": "crrc-1", "unit": UNIT, "quantity": 1},
+    "carry_over": {"entity": "crrc", "quantity": 1, "unit": UNIT},
+    "check_banking_cap": {"entity": "crrc"},
     "close_account": {"account": "crrc-1"},
     "confirm_surrender": {"surrender": "16"},
     "distribute": {"unit": UNIT, "quantity": 1, "from": "authority", "to": "hubei"},
@@ -54,6 +57,7 @@ OPTIONAL = {
     ("surrender", "from"), ("finalise_allocation", "entitlement"), ("finalise_allocation", "from"),
     ("finalise_allocation", "supersedes"), ("finalise_allocation", "adjustments"),
     ("pre_allocate", "quantity"), ("pre_allocate", "from"), ("record_verified", "units"),
+    ("carry_over", "unit"),
 }  # fmt: skip
 FIELDS = [(name, field) for name, fields in GOOD.items() for field in fields]
 
