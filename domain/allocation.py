@@ -131,7 +131,7 @@ def decide(command: FinaliseAllocation, desk: Desk) -> AllocationFinalised:
     custodian, held = _custodian(desk, command.entity, who)
     moves = _moves(desk, who, book, entitlement - kept, held)
     if moves.granted:
-        may_take_part(desk, command.entity, who)
+        may_take_part(desk, command.entity, who, command.year)
     else:
         desk.may_receive(who.source_id, who.source, who.unit)
     if not moves.recalled_custody:

@@ -11,7 +11,7 @@ from etsledger.domain.desk import Desk
 from etsledger.domain.errors import InvalidCommand
 from etsledger.domain.events import RESERVE, Event, Posting, move
 from etsledger.domain.issuance import reserve_rules, within_share
-from etsledger.domain.market import FEN, price_fault
+from etsledger.domain.market import MOST_CNY, checked_price, fen_of, yuan
 from etsledger.domain.state import Fact, RegistryState, Scribe
 
 
@@ -46,8 +46,13 @@ def decide(command: Auction, desk: Desk) -> UnitsAuctioned:
     """Raises InvalidCommand for a price that is none, UnknownAccount, AccountClosed,
     AccountFrozen, UnitNotAllowed, RouteNotAllowed, IssuanceCapExceeded, InsufficientUnits,
     BackdatedOverdraft."""
-    if fault := price_fault(command.price):
-        raise InvalidCommand(f"price: {fault}", field="price")
+    price = checked_price("price", command.price)
+    fen = fen_of(price) * command.quantity
+    if fen > fen_of(MOST_CNY):
+        raise InvalidCommand(
+            f"price: {command.quantity} t at {price} are worth more than {MOST_CNY:f} CNY",
+            field="price",
+        )
     reserve, buyer = desk.account(RESERVE), desk.account(command.buyer)
     desk.may_send(RESERVE, reserve, command.unit)
     desk.may_receive(command.buyer, buyer, command.unit)
@@ -62,10 +67,10 @@ def decide(command: Auction, desk: Desk) -> UnitsAuctioned:
     desk.take(RESERVE, command.unit, command.quantity)
     return UnitsAuctioned(
         buyer=command.buyer,
-        price=command.price.quantize(FEN),
+        price=price,
         quantity=command.quantity,
         unit=command.unit,
-        value=(command.price * command.quantity).quantize(FEN),
+        value=yuan(fen),
     )
 
 

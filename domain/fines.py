@@ -93,7 +93,7 @@ def window_price(days: tuple[MarketDay, ...]) -> tuple[Decimal | None, str | Non
         return found, None
     mean = _WIDE.divide(sum(day.close for day in days), len(days))
     return mean.quantize(FEN, ROUND_HALF_UP), (
-        "no market day of the window states its volume: the plain mean of the closes is taken"
+        "no market day of the window states what was traded: the plain mean of the closes is taken"
     )
 
 
@@ -120,6 +120,13 @@ def decide(command: ImposeFine, desk: Desk) -> FineImposed:
             outstanding=owed.outstanding,
         )  # fmt: skip
     rule = _rule(command, desk)
+    if owed.pending:
+        desk.warn(
+            f"{owed.pending} t that {command.entity} submitted for {command.year} await "
+            f"confirmation; the fine is for all {owed.outstanding} t outstanding"
+        )
+    if owed.fine is not None:
+        desk.warn(f"{command.entity} was fined for {command.year} before: {owed.fine} CNY")
     low, high = rule.minimum or Decimal(0), rule.maximum
     if high is None:
         high = Decimal(10) ** 13

@@ -70,8 +70,8 @@ def free_units(desk: Desk, entity: str) -> tuple[LeftoverUnits, ...]:
     """
     sector = desk.entity(entity).sector
     given: dict[str, int] = {}
-    for year, book in desk.registry.years.get(entity, {}).items():
-        table = desk.rules.year(sector, year)
+    for year in desk.registry.years.get(entity, {}):
+        book, table = desk.year_book_then(entity, year), desk.rules.year(sector, year)
         if table is not None:
             given[table.unit] = given.get(table.unit, 0) + book.granted - book.recalled
     found: list[LeftoverUnits] = []

@@ -118,13 +118,20 @@ def parties(desk: Desk, entity_id: str, year: int, source: str | None) -> Partie
     )
 
 
-def may_take_part(desk: Desk, entity_id: str, who: Parties) -> None:
+def may_take_part(desk: Desk, entity_id: str, who: Parties, year: int) -> None:
     """Raises ParticipantNotAllowed, AccountClosed, AccountFrozen."""
     if who.entity.status_at(desk.effective_at) == "dissolved":
         raise ParticipantNotAllowed(
             f"entity {entity_id} is dissolved at {iso(desk.effective_at)} and is given nothing",
             entity=entity_id, status="dissolved",
         )  # fmt: skip
+    for leave in who.entity.leaves:
+        if year >= leave.first_year and leave.at <= desk.effective_at:
+            raise ParticipantNotAllowed(
+                f"entity {entity_id} left registry {desk.registry_id}, from {leave.first_year} "
+                f"on; it is given nothing for {year}",
+                entity=entity_id, year=year, first_year_elsewhere=leave.first_year,
+            )  # fmt: skip
     desk.may_send(who.source_id, who.source, who.unit)
     desk.may_receive(who.target_id, desk.account(who.target_id), who.unit)
 
@@ -154,7 +161,7 @@ def decide(command: PreAllocate, desk: Desk) -> AllowancesPreAllocated:
         )  # fmt: skip
     base = desk.year_book_then(command.entity, base_year(desk.rules, sector, year, method)).report
     given = pre_allocation(desk.rules, sector, year, base, method)
-    may_take_part(desk, command.entity, who)
+    may_take_part(desk, command.entity, who, year)
     target = desk.account(who.target_id)
     desk.route("pre_allocate", who.unit, who.source, target)
     quantity = given.amount if command.quantity is None else command.quantity
