@@ -46,13 +46,8 @@ def change(
     before = _of(registry, entity, account, unit)
     changes = dict(before.changes) if before else {}
     changes[at] = changes.get(at, 0) + tonnes
-    quantity = sum(changes.values())
-    if quantity:
-        others.append(Custody(account, unit, quantity, tuple(sorted(changes.items()))))
-    if others:
-        scribe.put(registry.custody, entity, tuple(others))
-    else:
-        scribe.drop(registry.custody, entity)
+    others.append(Custody(account, unit, tuple(sorted(changes.items()))))
+    scribe.put(registry.custody, entity, tuple(others))
 
 
 def into(unit: str, quantity: int, source: str, custodian: str) -> tuple[Posting, ...]:

@@ -103,9 +103,14 @@ def calculate(
         entitlement=subtotal + sum(one.amount for one in adjustments),
         lines=lines,
         rule=table.rule,
-        source=_source(table),
+        source=_source(table, _rounding_source(rules)),
         subtotal=subtotal,
     )
+
+
+def _rounding_source(rules: Rulebook) -> str:
+    """Where the rounding of the lines comes from: for some years it is an adopted choice."""
+    return f"rounding: {rules.data.rounding.line.source}" if rules.data.rounding else ""
 
 
 def approved_figure(
