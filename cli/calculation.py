@@ -214,4 +214,4 @@ def _sum(steps: list[Step]) -> str:
 
 def _rulebook(row: "AllocationRow") -> str:
     book = row["rulebook"]
-    return f"rulebook {book['name']} {book['version']}, SHA-256 {book['hash']}"
+    return f"rulebook {book['name']} {book['version']}, hash {book['hash']}"

@@ -204,8 +204,8 @@ FIRST_HEAD = Head(
 """Where the file ended at first; a year of the national market was added to it."""
 V1_HEAD = Head(
     position=66,
-    hash="ddef9c60c649880ef9efd5775d8b1b8b1be5cfc40a31c15da8cc07cd76d2514e",
-    root="58360c0b3edd3f30392d991751d960b5d750cd508708bd02be55675c769f9c4c",
+    hash="8e796cf5ba90f905f2148705c4fa17c8af170f42d599d57a13271015644b6e5b",
+    root="121e405a28cce2f39f01c7e8773b444a71df5c8f06c8a74bab2518b07a8ea138",
 )
 
 
