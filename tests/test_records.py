@@ -204,8 +204,8 @@ FIRST_HEAD = Head(
 """Where the file ended at first; a year of the national market was added to it."""
 V1_HEAD = Head(
     position=66,
-    hash="8e796cf5ba90f905f2148705c4fa17c8af170f42d599d57a13271015644b6e5b",
-    root="121e405a28cce2f39f01c7e8773b444a71df5c8f06c8a74bab2518b07a8ea138",
+    hash="f2f532e141994eb60c5190eb0eb1542c23e554c2307721017087686482c477c9",
+    root="c48df093a091c92ec59e15097a6fb2dbf69af579c4ceb188743afa76c9593ce4",
 )
 
 
