@@ -4,7 +4,6 @@ Every answer must be the model's, at any (as-of, known-at); and what no model is
 units are conserved, nothing is negative at any time, the log replays to the live state.
 """
 
-from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -36,12 +35,14 @@ picks = st.integers(0, 10**6)
 class Years(RuleBasedStateMachine):
     """The ledger does, the model watches."""
 
-    new_url: Callable[[], str]
+    def new_url(self) -> str:
+        """Where a new store is to be."""
+        raise NotImplementedError
 
     def __init__(self) -> None:
         super().__init__()
         self.clock = SteppingClock("2024-09-01T09:00:00+08:00")
-        self.url = type(self).new_url()
+        self.url = self.new_url()
         self.ledger = Ledger.open(self.url, create=True, clock=self.clock)
         book = NationalBook(self.ledger)
         for entity in ENTITIES:
@@ -232,6 +233,7 @@ class Years(RuleBasedStateMachine):
         found = self.ledger.allocation(entity, year, **when)
         if found is None or not found["final"]:
             return
+        assert row["entitlement"] is not None
         assert found["entitlement"] == row["entitlement"]
         assert found["difference"] is not None
         entitlement = found["pre_allocated"] + found["difference"] + found["deductions"]
@@ -267,7 +269,7 @@ class Years(RuleBasedStateMachine):
     def known_at_a_position_is_a_store_of_the_first_events(self, position: int) -> None:
         position = min(position, self.model.position)
         lines = list(self.ledger.export())[:position]
-        with Ledger.open(type(self).new_url(), create=True, clock=self.clock) as other:
+        with Ledger.open(self.new_url(), create=True, clock=self.clock) as other:
             other.import_log(lines)
             for offset in (0, -100, 200):
                 at = self.clock.now + timedelta(days=offset)

@@ -1,6 +1,7 @@
 """Random years against a plain model (see ``random_years``), and the laws that need none."""
 
 from collections.abc import Callable
+from datetime import datetime
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -20,9 +21,9 @@ POSTGRES = pytest.mark.parametrize("new_store_url", ["postgres"], indirect=True)
 
 def run(new_url: Callable[[], str], examples: int, steps: int) -> None:
     class Here(Years):
-        pass
+        def new_url(self) -> str:
+            return new_url()
 
-    Here.new_url = staticmethod(new_url)
     budget = settings(
         max_examples=examples,
         stateful_step_count=steps,
@@ -60,7 +61,7 @@ some = st.lists(
 """Tonnes, when they were submitted, and whether that was confirmed (None: it waits)."""
 
 
-def of(due: int, surrenders: list[tuple[int, object, bool | None]]) -> YearBook:
+def of(due: int, surrenders: list[tuple[int, datetime, bool | None]]) -> YearBook:
     submissions = tuple(
         Submission(at, n, f"s{n}", "CEA:2024", tonnes)
         for n, (tonnes, at, _) in enumerate(surrenders)
@@ -75,7 +76,7 @@ def of(due: int, surrenders: list[tuple[int, object, bool | None]]) -> YearBook:
 
 @given(due=st.integers(0, 100), surrenders=some, more=st.integers(1, 100), late=st.booleans())
 def test_a_tonne_more_never_makes_a_status_worse(
-    due: int, surrenders: list[tuple[int, object, bool | None]], more: int, late: bool
+    due: int, surrenders: list[tuple[int, datetime, bool | None]], more: int, late: bool
 ) -> None:
     rules, plant = bundled("cn-national"), Entity(name="plant", sector="power")
     as_of = LATE if late else DEADLINE
