@@ -193,7 +193,8 @@ def _moved(row: "AllocationRow", difference: int) -> str:
     back = row["recalled"] or row["recall_open"]
     said = [f"{row['recalled']:,} recalled, {row['recall_open']:,} still open"] if back else []
     if difference > 0 and not back:
-        said = ["handed out"]
+        kept = f", into custody in {row['custodian']}" if row["custodian"] else ""
+        said = [f"handed out{kept}"]
     return "; ".join(said) or "nothing moved"
 
 
@@ -213,4 +214,4 @@ def _sum(steps: list[Step]) -> str:
 
 def _rulebook(row: "AllocationRow") -> str:
     book = row["rulebook"]
-    return f"rulebook {book['name']} {book['version']}, SHA-256 {book['hash'][:12]}…"
+    return f"rulebook {book['name']} {book['version']}, hash {book['hash']}"

@@ -5,17 +5,12 @@ from typing import TYPE_CHECKING
 
 import click
 
-from etsledger.cli.options import NAME, YEAR, from_log_option, viewpoint_options
+from etsledger.cli.options import NAME, STATUSES, YEAR, from_log_option, viewpoint_options
 from etsledger.cli.output import Output, output_option
 from etsledger.cli.stores import Settings, note_unknown, pass_settings
 
 if TYPE_CHECKING:
     from etsledger.ledger import ComplianceSummaryRow
-
-STATUSES = (
-    "NOT_DUE", "OPEN", "PARTIAL", "COMPLIANT", "LATE_COMPLIANT", "PENDING", "NON_COMPLIANT",
-    "EXEMPT",
-)  # fmt: skip
 
 
 @click.command()

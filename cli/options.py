@@ -60,6 +60,11 @@ TIME = _Time()
 NAME = _Name()
 YEAR = click.IntRange(1990, 2199)
 """A compliance year, as commands take it."""
+STATUSES = (
+    "NOT_DUE", "OPEN", "PARTIAL", "COMPLIANT", "LATE_COMPLIANT", "PENDING", "NON_COMPLIANT",
+    "EXEMPT",
+)  # fmt: skip
+"""How an entity may stand with a compliance year."""
 
 as_of_option = click.option(
     "--as-of", type=TIME, metavar="TIME",

@@ -11,8 +11,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from etsledger.cli.compliance import STATUSES
 from etsledger.cli.failures import one_line
+from etsledger.cli.options import STATUSES
 from etsledger.cli.streams import Row, echo
 
 TONNES = {

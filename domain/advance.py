@@ -1,17 +1,19 @@
 """Amounts of pre-allocation: a ratio of an earlier year, unit by unit (rules section 5)."""
 
 from decimal import Decimal
-from fractions import Fraction
 from typing import TYPE_CHECKING
 
 import msgspec
 
 from etsledger.domain.benchmarks import (
+    ONE,
+    WIDE,
     benchmark,
     class_of,
     heat_benchmark,
     output,
     steps,
+    times,
     tonnes,
     unit_emissions,
 )
@@ -109,24 +111,22 @@ def pre_allocation(
 
 
 def _line(
-    rules: Rulebook, table: "PreAllocationTable", base: Fraction, unit: ReportedUnit | None
+    rules: Rulebook, table: "PreAllocationTable", base: Decimal, unit: ReportedUnit | None
 ) -> PreAllocatedLine:
     withheld = unit is not None and unit.status in table.withheld_units
-    ratio = Fraction(0) if withheld else Fraction(table.ratio or 0)
+    ratio = Decimal(0) if withheld or table.ratio is None else table.ratio
     return PreAllocatedLine(
-        amount=tonnes(ratio * base, steps(rules).pre_allocation),
-        base=_decimal(base),
+        amount=tonnes(times(ratio, base), steps(rules).pre_allocation),
+        base=_shortest(base),
         unit_id=unit.name if unit is not None else None,
         withheld=withheld,
     )
 
 
-def _decimal(value: Fraction) -> Decimal:
-    """The exact decimal of a fraction that was made of decimals."""
-    places = 0
-    while value.denominator != 1:
-        value, places = value * 10, places + 1
-    return Decimal(f"{value.numerator}E-{places}")
+def _shortest(value: Decimal) -> Decimal:
+    """The same number without zeros at its end."""
+    found = value.normalize(WIDE)
+    return found.quantize(ONE, context=WIDE) if found == found.to_integral_value() else found
 
 
 def _by_emissions(
@@ -139,14 +139,14 @@ def _by_emissions(
     why = f"the pre-allocation ({table.source})"
     if table.per == "unit" and base.units and not shared:
         return tuple(
-            _line(rules, table, Fraction(unit_emissions(base, unit, why)), unit)
+            _line(rules, table, Decimal(unit_emissions(base, unit, why)), unit)
             for unit in base.units
         )
     left_out = [
-        _line(rules, table, Fraction(unit_emissions(base, unit, why)), unit) for unit in withheld
+        _line(rules, table, Decimal(unit_emissions(base, unit, why)), unit) for unit in withheld
     ]
     rest = base.emissions - sum(int(line.base) for line in left_out)
-    return (_line(rules, table, Fraction(max(0, rest)), None), *left_out)
+    return (_line(rules, table, Decimal(max(0, rest)), None), *left_out)
 
 
 def _by_output(
@@ -163,12 +163,12 @@ def _by_output(
     lines: list[PreAllocatedLine] = []
     for unit in base.units:
         if unit.status in table.withheld_units:
-            lines.append(_line(rules, table, Fraction(0), unit))
+            lines.append(_line(rules, table, Decimal(0), unit))
             continue
         name = class_of(rules, unit)
-        tco2 = Fraction(output(rates, unit)) * Fraction(benchmark(rates, unit, name))
+        tco2 = times(output(rates, unit), benchmark(rates, unit, name))
         per_gj = heat_benchmark(rates, unit, name)
         if per_gj is not None:
-            tco2 += Fraction(unit.heat_gj or 0) * Fraction(per_gj)
+            tco2 = WIDE.add(tco2, times(unit.heat_gj or Decimal(0), per_gj))
         lines.append(_line(rules, table, tco2, unit))
     return tuple(lines)

@@ -41,7 +41,7 @@ class GivenAdjustment(
 
     amount: NetTonnes
     rule: Text = "approved"
-    source: Text = ""
+    source: Text = "decided by the competent authority"
 
 
 class FinaliseAllocation(Command, frozen=True, kw_only=True, tag="finalise_allocation"):

@@ -4,6 +4,7 @@ from typing import ClassVar
 
 from msgspec import field
 
+from etsledger.domain import custody
 from etsledger.domain.commands import Command, CommandId
 from etsledger.domain.desk import OUTSIDE, Desk, Recorded
 from etsledger.domain.errors import (
@@ -33,8 +34,10 @@ class Reverse(Command, frozen=True, kw_only=True, tag="reverse"):
 
 
 class MovementReversed(Event, frozen=True, kw_only=True):
-    """The movement of an earlier command was taken back (its position is given)."""
+    """The movement of an earlier command was taken back (its position is given); ``custody``
+    tonnes of it are kept for the entity again."""
 
+    custody: int = 0
     source: str = field(name="from")
     quantity: int
     reversal: str
@@ -45,7 +48,10 @@ class MovementReversed(Event, frozen=True, kw_only=True):
 
     def postings(self) -> tuple[Posting, ...]:
         """From where the units went back to where they came from."""
-        return move(self.unit, self.quantity, self.source, self.target)
+        moved = move(self.unit, self.quantity, self.source, self.target)
+        if not self.custody:
+            return moved
+        return (*moved, (self.target, self.unit, "restricted", self.custody))
 
 
 def decide(command: Reverse, desk: Desk) -> MovementReversed:
@@ -78,6 +84,7 @@ def decide(command: Reverse, desk: Desk) -> MovementReversed:
             reverses=command.reverses, **short.numbers,
         ) from None  # fmt: skip
     return MovementReversed(
+        custody=event.custody if isinstance(event, UnitsTransferred) else 0,
         source=target,
         quantity=quantity,
         reversal=command.id,
@@ -132,3 +139,8 @@ def _movement_name(event: Event) -> str:
 def evolve(scribe: Scribe, registry: RegistryState, event: MovementReversed, fact: Fact) -> None:
     """The reversed command is remembered, so that it is reversed once only."""
     scribe.put(registry.reversed, event.reverses, event.reversal)
+    if event.custody:
+        entity = registry.accounts[event.source].entity or ""
+        custody.change(
+            scribe, registry, entity, event.target, event.unit, event.custody, fact.effective_at
+        )

@@ -57,13 +57,8 @@ def change(
     others = [c for c in registry.custody.get(entity, ()) if (c.account, c.unit) != (account, unit)]
     before = _of(registry, entity, account, unit)
     changes = changed(before.changes if before else (), tonnes, at)
-    quantity = sum(change for _, change in changes)
-    if quantity:
-        others.append(Custody(account, unit, quantity, changes))
-    if others:
-        scribe.put(registry.custody, entity, tuple(others))
-    else:
-        scribe.drop(registry.custody, entity)
+    others.append(Custody(account, unit, changes))
+    scribe.put(registry.custody, entity, tuple(others))
 
 
 def into(unit: str, quantity: int, source: str, custodian: str) -> tuple[Posting, ...]:

@@ -6,21 +6,19 @@ entity (N-FLOOR80). The neighbouring calculations are offered here too: amounts 
 in advance, and obligations.
 """
 
-from collections.abc import Iterable
 from decimal import Decimal
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
 from etsledger.domain.advance import PreAllocated, PreAllocatedLine, base_year, pre_allocation
 from etsledger.domain.benchmarks import (
-    ONE,
     benchmark,
     class_of,
     corrections,
     heat_benchmark,
     output,
-    rounded,
     steps,
+    times,
     tonnes,
     unit_emissions,
 )
@@ -109,9 +107,14 @@ def calculate(
         entitlement=subtotal + sum(one.amount for one in adjustments),
         lines=lines,
         rule=table.rule,
-        source=_source(table),
+        source=_source(table, _rounding_source(rules)),
         subtotal=subtotal,
     )
+
+
+def _rounding_source(rules: Rulebook) -> str:
+    """Where the rounding of the lines comes from: for some years it is an adopted choice."""
+    return f"rounding: {rules.data.rounding.line.source}" if rules.data.rounding else ""
 
 
 def approved_figure(
@@ -221,14 +224,14 @@ def _unit_line(rules: Rulebook, table: "AllocationTable", unit: ReportedUnit) ->
     mwh, per_mwh = output(table, unit), benchmark(table, unit, name)
     per_gj = heat_benchmark(table, unit, name)
     applied = [(one, value) for one, value in corrections(rules, table, unit, name) if value != 1]
-    factor = _product((value for _, value in applied), rules)
-    electricity = tonnes(Fraction(mwh) * Fraction(per_mwh) * Fraction(factor), rounding.electricity)
+    factor = times(*(value for _, value in applied))
+    electricity = tonnes(times(mwh, per_mwh, factor), rounding.electricity)
     heat = 0
     if per_gj is not None:
-        heat = tonnes(Fraction(unit.heat_gj or 0) * Fraction(per_gj), rounding.heat)
+        heat = tonnes(times(unit.heat_gj or Decimal(0), per_gj), rounding.heat)
     several = sorted((one.name, value) for one, value in applied) if len(applied) > 1 else ()
     return Line(
-        amount=tonnes(Fraction(electricity + heat), rounding.line),
+        amount=tonnes(Decimal(electricity + heat), rounding.line),
         benchmark=per_mwh,
         class_=name,
         electricity=electricity,
@@ -242,15 +245,6 @@ def _unit_line(rules: Rulebook, table: "AllocationTable", unit: ReportedUnit) ->
         source=_source(table, *(one.source for one, _ in applied)),
         unit_id=unit.name,
     )
-
-
-def _product(values: Iterable[Decimal], rules: Rulebook) -> Decimal:
-    """The factor in all: the rounded factors multiplied, and rounded like one."""
-    exact = Fraction(1)
-    for value in values:
-        exact *= Fraction(value)
-    factor = rounded(exact, steps(rules).factor)
-    return ONE if factor == 1 else factor
 
 
 def _exemptions(

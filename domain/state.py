@@ -84,7 +84,6 @@ class Custody(msgspec.Struct, frozen=True, gc=False, array_like=True):
 
     account: str
     unit: str
-    quantity: int
     changes: tuple[tuple[datetime, int], ...]
     """What came (below zero: went), by effective time: one sum for an instant."""
 

@@ -129,7 +129,8 @@ class AllocationRow(TypedDict):
     ``lines`` and ``adjustments`` are the calculation, ``deductions`` what was kept of it,
     each of them in ``deduction_lines`` with what remains; ``difference`` = entitlement -
     pre_allocated - deductions: above zero handed out at the end, below zero recalled.
-    ``computed`` is what the formula gives where the authority's figure stands instead.
+    ``computed`` is what the formula gives where the authority's figure stands instead;
+    ``custodian`` the province's account that keeps what was granted to an entity at risk.
     """
 
     registry: str
@@ -153,6 +154,7 @@ class AllocationRow(TypedDict):
     recall_open: int
     gap_rate: str | None
     verified_emissions: int | None
+    custodian: str | None
     restated_since: bool
     position: int | None
     command_id: str | None

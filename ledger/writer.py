@@ -216,9 +216,11 @@ class Writer:
         with self._turn:
             try:
                 self._stream(jobs)
-            except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 - given to the caller
+            except (Exception, KeyboardInterrupt) as error:
                 self.drop_state()
-                failed = next(job for job in jobs if not job.done)
+                failed = next((job for job in jobs if not job.done), None)
+                if failed is None:  # all of it is kept; what failed came after
+                    raise
                 failed.error = write_failed(error) if isinstance(error, _FAILED) else error
 
     def _stream(self, jobs: Sequence[Job]) -> None:

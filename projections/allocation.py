@@ -114,6 +114,7 @@ def _row(
         "recall_open": book.recall_open,
         "gap_rate": gap,
         "verified_emissions": verified,
+        "custodian": decided.custodian if decided is not None else None,
         "restated_since": final is not None
         and report is not None
         and report.position > final.position,

@@ -31,6 +31,63 @@ RULEBOOK: dict[str, Any] = {
     "surrender": {"confirmation": True, "source": "own"},
 }  # fmt: skip
 
+_ZERO = {"places": 0, "mode": "floor", "source": "own"}
+_YEAR = {
+    "sectors": ["power", "cement"], "deadline_source": "own", "units_source": "own",
+    "source": "own",
+}  # fmt: skip
+
+RULEBOOK_OF_YEARS: dict[str, Any] = {
+    **RULEBOOK,
+    "name": "every-year",
+    "routes": [
+        {"movement": movement, "units": ["*"], "from": ["*"], "to": ["*"], "source": "own"}
+        for movement in ("opening_balance", "issue", "distribute", "transfer.release",
+                         "transfer.succession", "pre_allocate", "finalise", "recall", "surrender")
+    ],
+    "surrender": {"confirmation": True, "obligations": True, "chain": True, "source": "own"},
+    "years": [
+        {**_YEAR, "year": 2023, "unit": UNIT, "deadline": "2024-12-31", "units": [UNIT]},
+        {**_YEAR, "year": 2024, "unit": "CEA:2024", "deadline": "2025-12-31T17:00:00",
+         "units": [UNIT, "CEA:2024"]},
+    ],
+    "classes": [
+        {"of": "conventional_coal", "at_least_mw": "400", "class": "I", "source": "own"},
+        {"of": "gas", "class": "IV", "source": "own"},
+    ],
+    "corrections": [
+        {"name": "load", "rule": "N-FF-1", "classes": ["I"], "by": "load_factor", "source": "own",
+         "pieces": [{"below": "0.65", "form": "power", "base": "1.015", "constant": "16",
+                     "slope": "20"}]},
+        {"name": "cooling", "rule": "N-ENT-1", "classes": ["I"], "by": "cooling",
+         "cooling": {"air": "1.05"}, "source": "own"},
+    ],
+    "exemptions": [
+        {"name": "gas", "rule": "N-GAS", "kind": "make_whole", "classes": ["IV"], "source": "own"},
+        {"name": "floor", "rule": "N-FLOOR80", "kind": "floor", "share": "0.80", "source": "own"},
+    ],
+    "allocation": [
+        {"rule": "N-ENT-1", "sectors": ["power"], "years": [2023, 2024], "method": "benchmark",
+         "electricity": {"I": "0.7910", "IV": "0.3288"}, "heat": {"I": "0.1033", "IV": "0.0533"},
+         "corrections": ["load", "cooling"], "exemptions": ["gas", "floor"],
+         "nothing_for": ["shut"], "source": "own 配额"},
+        {"rule": "N-IND-2025", "sectors": ["cement"], "years": [2024], "method": "intensity",
+         "draft": True, "intensity": {"slope": "0.15", "limit": "0.20", "cap": "0.03"},
+         "source": "own"},
+    ],
+    "pre_allocation": [
+        {"rule": "N-ADJ-1", "sectors": ["power", "cement"], "years": [2024], "ratio": "0.70",
+         "draft": True, "withheld_units": ["shut"], "source": "own"},
+    ],
+    "rounding": {
+        "pre_allocation": _ZERO, "electricity": _ZERO, "heat": _ZERO, "line": _ZERO,
+        "top_up": _ZERO, "obligation_cap": _ZERO,
+        "factor": {"places": 6, "mode": "half_up", "source": "own"},
+        "gap_rate": {"places": 2, "mode": "half_up", "source": "own"},
+    },
+    "custody": {"rule": "N-DIFF", "statuses": ["at_risk"], "source": "own"},
+}  # fmt: skip
+
 ODD = 'a "quoted" \\ text,\ttab, 碳排放, \x7f, \u2028, \x1f, é, 🏭'
 
 
@@ -87,6 +144,68 @@ def commands() -> Iterator[dict[str, Any]]:
     yield command("adopt_rulebook", "25", rulebook={**RULEBOOK, "version": "2"}, at="2025-01-01")
     yield command("open_account", "26", account="short-lived", kind="institution")
     yield command("close_account", "27", account="short-lived", at="2099-12-31")
+    yield from a_year()
+
+
+def a_year() -> Iterator[dict[str, Any]]:
+    """The year of three entities in a registry of its own."""
+
+    def of(name: str, number: int, /, **fields: Any) -> dict[str, Any]:
+        return command(name, f"y{number}", **{"registry": "years", "at": "2024-01-01", **fields})
+
+    new = "CEA:2024"
+    yield of("open_registry", 1, rulebook=RULEBOOK_OF_YEARS)
+    yield of("open_account", 2, account="hubei", kind="province")
+    for n, (entity, sector) in enumerate([("plant", "power"), ("risky", "power"),
+                                          ("works", "cement")]):  # fmt: skip
+        yield of("register_entity", 3 + 2 * n, entity=entity, name=f"{entity} 厂", sector=sector,
+                 province="hubei")  # fmt: skip
+        yield of("open_account", 4 + 2 * n, account=f"{entity}-1", kind="entity", entity=entity)
+    yield of("issue", 9, unit=new, quantity=100_000)
+    yield of("distribute", 10, unit=new, quantity=90_000, from_="authority", to="hubei")
+    yield of("set_entity_status", 11, entity="risky", status="at_risk", reason=ODD)
+    units = [
+        {"unit_id": "1 号", "class": "conventional_coal", "rated_mw": 600, "cooling": "air",
+         "electricity_mwh": "1234.50", "heat_gj": 100, "load_factor": "0.60", "emissions": 1000,
+         "supplied_mwh": 1200, "heat_ratio": "0.25"},
+        {"unit_id": "2", "class": "gas", "electricity_mwh": 1000, "emissions": 400},
+        {"unit_id": "3", "class": "gas", "status": "shut", "emissions": 0},
+    ]  # fmt: skip
+    yield of("record_verified", 12, entity="plant", year=2023, emissions=1_400, units=units)
+    yield of("record_verified", 13, entity="risky", year=2023, emissions=1_000)
+    yield of("record_deduction", 14, entity="plant", year=2024, quantity=1_000, reason="relief",
+             reference="doc 8")  # fmt: skip
+    yield of("pre_allocate", 15, entity="plant", year=2024)
+    yield of("pre_allocate", 16, entity="risky", year=2024, from_="authority")
+    yield of("record_verified", 17, entity="plant", year=2024, emissions=2_000, units=units)
+    yield of("record_verified", 18, entity="plant", year=2024, emissions=2_100, units=units)
+    given = [{"amount": 10, "rule": "own", "source": "letter"}, {"amount": -1}]
+    yield of("finalise_allocation", 19, entity="plant", year=2024, adjustments=given)
+    yield of("transfer", 20, unit=new, quantity=600, from_="plant-1", to="works-1",
+             kind="succession")  # fmt: skip
+    yield of("finalise_allocation", 21, entity="plant", year=2024, entitlement=1_100,
+             supersedes="y19")  # fmt: skip
+    yield of("transfer", 22, unit=new, quantity=5, from_="works-1", to="plant-1",
+             kind="succession")  # fmt: skip
+    yield of("finalise_allocation", 23, entity="plant", year=2024, entitlement=1_650,
+             supersedes="y21")  # fmt: skip
+    yield of("record_verified", 24, entity="risky", year=2024, emissions=900)
+    yield of("finalise_allocation", 25, entity="risky", year=2024, entitlement=650)
+    yield of("surrender", 26, entity="risky", year=2024, unit=new, quantity=660, from_="hubei")
+    yield of("reject_surrender", 27, surrender="y26")
+    yield of("surrender", 28, entity="risky", year=2024, unit=new, quantity=600, from_="hubei")
+    yield of("confirm_surrender", 29, surrender="y28", at="2025-01-01")
+    yield of("transfer", 30, unit=new, quantity=51, from_="hubei", to="risky-1", kind="release",
+             at="2025-01-02")  # fmt: skip
+    yield of("publish_balance_value", 31, sector="cement", year=2024, value="0.8500")
+    lines = [
+        {"line_id": "k1", "product": "clinker", "output_t": "1000.5", "emissions": 800,
+         "intensity_emissions": 790},
+        {"line_id": "k2", "special": True, "emissions": 7},
+    ]  # fmt: skip
+    yield of("record_verified", 32, entity="works", year=2024, emissions=807, units=lines)
+    yield of("finalise_allocation", 33, entity="works", year=2024)
+    yield of("assess_compliance", 34, entity="risky", year=2024, at="2026-01-01")
 
 
 def run(ledger: Ledger, clock: SteppingClock) -> None:

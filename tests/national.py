@@ -158,7 +158,7 @@ class NationalBook(DayBook):
     def row(self, account: str = "plant-1", unit: str = UNIT, **when: Any) -> dict[str, Any]:
         """One balance row; zeros when there is none."""
         rows = self.ledger.balances(registry=REGISTRY, account=account, unit=unit, **when)
-        empty = dict.fromkeys(
+        empty: dict[str, Any] = dict.fromkeys(
             ("quantity", "available", "frozen", "pledged", "pending", "restricted"), 0
         )
         return dict(rows[0]) if rows else empty

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from command_line import ask, lines, ok, run
-from etsledger.cli.compliance import STATUSES
+from etsledger.cli.options import STATUSES
 from etsledger.domain.catalogue import MODELS
 from etsledger.domain.rulebook import bundled
 from etsledger.ledger import AllocationRow, ComplianceRow, ComplianceSummaryRow, Ledger
@@ -315,6 +315,19 @@ def test_an_approved_figure_stands_beside_the_computed_one(books: Path) -> None:
     assert found["what the rulebook computes"].startswith("85,429 t")
     assert found["the authority's figure"].startswith("90,000 t")
     assert found["= entitlement"].startswith("90,000 t")
+
+
+def test_custody_is_said(tmp_path: Path) -> None:
+    with Ledger.open(tmp_path / "books.db", create=True) as ledger:
+        book = NationalBook(ledger)
+        book.plant()
+        book.fund("CEA:2024", 1_000)
+        book.verified(1_000, units=[coal(mwh=1_000)])
+        book.status("at_risk")
+        book.finalise()
+    found = steps(tmp_path / "books.db", "plant", "2024")
+    assert found["= difference"] == "800 t handed out, into custody in hubei"
+    assert ask(tmp_path / "books.db", "allocation", "plant", "2024")["custodian"] == "hubei"
 
 
 def test_what_is_not_final_says_so(books: Path) -> None:

@@ -8,7 +8,7 @@ import pytest
 from command_line import ok, process, run
 from etsledger.cli.main import COMMANDS, cli
 
-EVERY = [[name] for name in COMMANDS] + [["convert", "eutl"]]
+EVERY = [[name] for name in COMMANDS] + [["convert", "eutl"], ["convert", "table"]]
 
 
 def _command(path: list[str]) -> click.Command:

@@ -125,6 +125,19 @@ def test_the_leftover_is_released_to_the_entity(
     assert book.available() == quantity
 
 
+@pytest.mark.parametrize(("quantity", "kept"), [(300, 700), (700, 700), (701, 700)])
+def test_a_reversed_release_is_in_custody_again(
+    book: NationalBook, quantity: int, kept: int
+) -> None:
+    book.pre_allocate()
+    given = {"unit": "CEA:2024", "from_": "hubei", "to": "plant-1", "kind": "release"}
+    book.send("transfer", id="release", quantity=quantity, **given)
+    book.send("reverse", reverses="release")
+    assert province(book) == (1_000, kept, 300)
+    book.met(700, from_="hubei")
+    assert province(book) == (300, 0, 300)
+
+
 def test_a_release_to_another_entity_leaves_custody_alone(book: NationalBook) -> None:
     book.pre_allocate()
     book.send(

@@ -76,7 +76,10 @@ def test_the_readme_opens_with_one_sentence_and_a_question_about_the_past() -> N
 # -- the page of the command line ------------------------------------------------------------
 
 PAGE = DOCS / "command_line.md"
-PATHS = [[name] for name in COMMANDS if name != "convert"] + [["convert", "eutl"]]
+PATHS = [[name] for name in COMMANDS if name != "convert"] + [
+    ["convert", "eutl"],
+    ["convert", "table"],
+]
 
 
 def found(path: list[str]) -> click.Command:

@@ -177,8 +177,8 @@ def test_several_corrections_multiply_and_each_is_shown() -> None:
         "heat-supply-coal-2019-22": Decimal("0.945000"),
         "load-factor-2019-22": Decimal("1.030225"),
     }
-    assert line.factor == Decimal("1.022241")  # 1.05 x 0.945 x 1.030225 = 1.02224075…
-    assert line.electricity == 835_886  # 1,000,000 x 0.8177 x 1.022241
+    assert line.factor == Decimal("1.02224075625")  # 1.05 x 0.945 x 1.030225: only Ff is rounded
+    assert line.electricity == 835_886  # 1,000,000 x 0.8177 x 1.02224075625
     assert "[unsourced]" in line.source
 
 

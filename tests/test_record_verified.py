@@ -155,7 +155,9 @@ def test_emissions_are_whole_tonnes(national: NationalBook, emissions: object) -
 @pytest.mark.parametrize("name", ["emissions", "intensity_emissions"])
 @pytest.mark.parametrize("value", [-1, 2**53])
 def test_emissions_of_a_unit_are_tonnes_too(national: NationalBook, name: str, value: int) -> None:
-    assert refused(national, "InvalidCommand", coal(**{name: value}))["field"] == f"units.0.{name}"
+    assert (
+        refused(national, "InvalidCommand", {**coal(), name: value})["field"] == f"units.0.{name}"
+    )
 
 
 @pytest.mark.parametrize("year", [1989, 2200, "2024", 2024.5])

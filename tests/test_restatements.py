@@ -1,6 +1,7 @@
 """Years that are restated: the old numbers stay visible at the old known-at (N-ADJ-4)."""
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
@@ -22,7 +23,7 @@ def book(national: NationalBook, clock: SteppingClock) -> NationalBook:
     return national
 
 
-def found(book: NationalBook, **when: str | int) -> Numbers:
+def found(book: NationalBook, **when: Any) -> Numbers:
     row = book.compliance(**when)
     return row["status"], row["obligation"], row["outstanding"]
 
@@ -183,7 +184,7 @@ def test_known_at_a_position_is_a_store_of_the_events_up_to_it(
         for position in range(1, len(lines) + 1):
             other.import_log(lines[:position])
             for as_of in ("2025-08-02", "2026-06-01"):
-                asked = {"as_of": as_of, "known_at": f"@{position}"}
+                asked: dict[str, Any] = {"as_of": as_of, "known_at": f"@{position}"}
                 assert other.compliance(as_of=as_of) == book.ledger.compliance(**asked)
                 assert other.allocation("plant", 2024, as_of=as_of) == book.ledger.allocation(
                     "plant", 2024, **asked

@@ -119,7 +119,7 @@ def _of_unit(unit: UnitYear, year: int) -> int:
 
 
 def _factor(unit: UnitYear, year: int) -> Decimal:
-    """The correction of the electricity part: each rounded, and so is their product."""
+    """The correction of the electricity part; that of the load factor has six places."""
     factors: list[Decimal] = []
     if year <= 2022:
         slope = Decimal("0.6") if unit.kind == "gas" else Decimal("0.22")
@@ -127,11 +127,11 @@ def _factor(unit: UnitYear, year: int) -> Decimal:
         if unit.cooling == "air":
             factors.append(Decimal("1.05"))
     if unit.of_class in ("I", "II"):
-        factors.append(_by_load(unit.load_factor, year))
+        factors.append(_six_places(_by_load(unit.load_factor, year)))
     product = Decimal(1)
     for factor in factors:
-        product *= _six_places(factor)
-    return _six_places(product)
+        product = _PRECISE.multiply(product, factor)
+    return product
 
 
 def _by_load(load: Decimal, year: int) -> Decimal:
