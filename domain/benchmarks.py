@@ -27,8 +27,8 @@ if TYPE_CHECKING:
 ONE: Final = Decimal(1)
 _DIGITS: Final = 40
 # So wide that no product of a report and a rulebook is rounded; were one, it would raise.
-_EXACT: Final = Context(prec=2_000, traps=[Inexact])
-WIDE: Final = Context(prec=2_000)
+_EXACT: Final = Context(prec=1_200, traps=[Inexact])
+WIDE: Final = Context(prec=1_200)
 _MODES: Final = {"floor": ROUND_FLOOR, "half_up": ROUND_HALF_UP}
 _STEPS: Final = [Decimal(1).scaleb(-places) for places in range(13)]
 

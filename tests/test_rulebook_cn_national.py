@@ -244,6 +244,7 @@ ROUTES: dict[str, tuple[bool, list[tuple[tuple[str, ...], tuple[str, ...]]]]] = 
     "transfer.free": (False, []),
     "surrender": (False, [(("entity", *GOVERNMENT), ("retired",))]),
     "cancel": (False, [(("entity", *GOVERNMENT), ("cancelled",))]),
+    "trade": (False, [(("entity",), ("entity",))]),
     "borrow": (False, [(GOVERNMENT, ("entity",))]),
     "carry_over": (False, [(("entity",), ("issuance",))]),
 }  # fmt: skip
