@@ -117,6 +117,12 @@ def _movement(command_id: str, desk: Desk) -> Recorded:
             "pending surrender",
             reverses=command_id,
         )
+    if isinstance(first.event, OpeningBalanceRecorded) and first.event.facts:
+        raise NotReversible(
+            f"the opening balance {command_id!r} also states {', '.join(first.event.facts)}, which "
+            "later rules rest on; correct its units by a transfer of kind correction",
+            reverses=command_id, facts=sorted(first.event.facts),
+        )  # fmt: skip
     return first
 
 

@@ -239,3 +239,13 @@ def test_an_assertion_that_comes_true_again_is_no_finding(book: DayBook) -> None
     assert not book.ledger.verify().ok
     book.send("reverse", reverses="mistake", at="2024-02-01")
     assert book.ledger.verify().ok
+
+
+@ON_SQLITE
+def test_an_opening_balance_with_facts_for_later_rules_is_not_reversed(book: DayBook) -> None:
+    given = {"account": "crrc-1", "unit": UNIT, "quantity": 10}
+    book.send("opening_balance", id="plain", **given)
+    book.send("opening_balance", id="facts", facts={"net_sales": {UNIT: 5}}, **given)
+    refusal = book.refused("NotReversible", "reverse", reverses="facts")
+    assert refusal.numbers["facts"] == ["net_sales"]
+    book.send("reverse", reverses="plain")
