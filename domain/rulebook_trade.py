@@ -167,6 +167,10 @@ class IssuanceCap(Table):
             raise ValueError("a cap names a unit or a path")
         if self.path is not None and (self.first_year is None or self.decline is None):
             raise ValueError("a path needs first_year and decline")
+        if self.path is not None and "{year}" not in self.path:
+            raise ValueError("a path says where {year} stands in the name of its units")
+        if self.decline is not None and self.decline > 1:
+            raise ValueError("decline is a share of the year before")
         return self
 
 
