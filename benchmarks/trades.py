@@ -1,9 +1,9 @@
 """A hundred thousand trades of three years, and what an independent computation makes of them.
 
 ``python benchmarks/trades.py --events 100000`` settles seeded trades among 2,096 entities
-under ``cn-national``, every twentieth back-dated, and asks for volumes, values, average prices
-and net sales. DuckDB computes the same from the exported log alone; any difference ends the
-run with 1. A trade is timed beside a plain transfer of the same units between the same
+under ``cn-national``, every twentieth back-dated, and asks for volumes, values, average prices,
+net sales and caps. DuckDB computes the same, and the carry-over caps, from the exported log alone; any
+difference ends the run with 1. A trade is timed beside a plain transfer of the same units between the same
 accounts, a stretch of each in turns.
 """
 
@@ -251,6 +251,7 @@ def compare(ledger: Ledger, export: Path, seed: int) -> dict[str, Any]:
     for name in names:
         found = net_sales(registry, name, UNITS, *WINDOW)
         _same(name, found, {unit: expected.get((name, unit), 0) for unit in UNITS})
+        _same(f"cap of {name}", _cap(ledger, name), _independent_cap(expected, name))
     asked = 0
     for _ in range(5):
         days = sorted(FIRST + timedelta(days=draw.randrange((LAST - FIRST).days)) for _ in "ab")
@@ -264,9 +265,22 @@ def compare(ledger: Ledger, export: Path, seed: int) -> dict[str, Any]:
             asked += 1
     return {
         "rows by month that agree": len(months),
-        "entities whose net sales agree": len(names),
+        "entities whose net sales and carry-over caps agree": len(names),
         "net sales at random windows and positions that agree": asked,
     }
+
+
+def _cap(ledger: Ledger, name: str) -> int:
+    row = ledger.banking(name)
+    if row is None:
+        raise SystemExit(f"nothing is on record of {name}")
+    return row["cap"]
+
+
+def _independent_cap(net: Net, name: str) -> int:
+    """10,000 t and one and a half times the net sales of all old vintages together."""
+    total = sum(net.get((name, unit), 0) for unit in UNITS)
+    return 10_000 + max(0, total) * 3 // 2
 
 
 def _same(what: str, ours: object, theirs: object) -> None:

@@ -83,7 +83,8 @@ def _in_words(row: "BankingRow") -> str:
         ("cap", row["cap"], f"{row['base']:,} + net sales x {row['ratio']}"),
         ("holding", row["holding"], f"at {window['holding_at']}"),
         ("- carried over", row["carried"], _batches(row)),
-        ("= can be carried over", row["carryable"], _when(row)),
+        ("= can be carried over" if row["window"]["open"] else "= left of it",
+         row["carryable"], _when(row)),
     ]  # fmt: skip
     total = Table(box=None, show_header=False, pad_edge=False, padding=(0, 2, 0, 0))
     for justify in ("left", "right", "left"):
@@ -95,7 +96,7 @@ def _in_words(row: "BankingRow") -> str:
     book = row["rulebook"]
     foot = (
         f"{row['rule']}: {row['source']}\n"
-        f"rulebook {book['name']} {book['version']}, SHA-256 {book['hash'][:12]}…"
+        f"rulebook {book['name']} {book['version']}, hash {book['hash']}"
     )
     parts = [one_line(head) + "\n" + one_line(may), as_text(by_unit), as_text(total), foot]
     return "\n\n".join(parts)

@@ -5,6 +5,8 @@ The same write leaves a deduction in the lender year, so that its pre-allocation
 loan first and its final allocation what is left (rule N-ADJ-3).
 """
 
+from collections.abc import Iterator
+from datetime import datetime
 from fractions import Fraction
 from math import floor
 from typing import TYPE_CHECKING, ClassVar
@@ -22,7 +24,7 @@ from etsledger.domain.errors import (
     PreAllocationNotAllowed,
     ShortfallTooSmall,
 )
-from etsledger.domain.events import ALL_UNITS, Event, Posting, move
+from etsledger.domain.events import Event, Posting, move
 from etsledger.domain.rulebook import Rulebook
 from etsledger.domain.state import Entity, Fact, RegistryState, Scribe
 from etsledger.domain.times import iso
@@ -103,7 +105,7 @@ def decide(command: Borrow, desk: Desk) -> UnitsBorrowed:
     verified, approved = _figures(command, desk)
     unit = _lender_unit(desk, entity, lender_year)
     lender_limit = _lender_limit(command.entity, entity, lender_year, desk)
-    _may_borrow(command.entity, entity, table, desk)
+    _may_borrow(command.entity, entity, command.year, table, desk)
     account, source_id = desk.account(account_id), desk.province_account(entity)
     source = desk.account(source_id)
     desk.may_send(source_id, source, unit)
@@ -199,7 +201,7 @@ def _loans_from(entity_id: str, lender_year: int, desk: Desk) -> list[Loan]:
     return [loan for book in books for loan in book.loans if loan.lender_year == lender_year]
 
 
-def _may_borrow(entity_id: str, entity: Entity, table: "Borrowing", desk: Desk) -> None:
+def _may_borrow(entity_id: str, entity: Entity, year: int, table: "Borrowing", desk: Desk) -> None:
     """Whom the rule withholds it from: by status, and by a freeze of an account (W7)."""
     status = entity.status_at(desk.effective_at)
     if status in table.withheld_entities:
@@ -208,17 +210,34 @@ def _may_borrow(entity_id: str, entity: Entity, table: "Borrowing", desk: Desk) 
             f"borrow ({table.source})",
             entity=entity_id, status=status,
         )  # fmt: skip
+    lender_year = table.lender_year or year + 1
+    for leave in entity.leaves:
+        if lender_year >= leave.first_year and leave.at <= desk.effective_at:
+            raise BorrowingNotAllowed(
+                f"entity {entity_id} left for another market from {leave.first_year} on: it has "
+                f"no allocation of {lender_year} here to borrow from",
+                entity=entity_id, lender_year=lender_year, first_year_elsewhere=leave.first_year,
+            )  # fmt: skip
     if table.frozen_accounts:
         return
-    for account_id in desk.registry.owned.get(entity_id, ()):
+    for account_id, freeze, since in _freezes(entity_id, desk):
+        raise BorrowingNotAllowed(
+            f"account {account_id} of entity {entity_id} is under a freeze since {iso(since)} by "
+            f"command {freeze!r}; such an entity may not borrow ({table.source})",
+            entity=entity_id, account=account_id, freeze=freeze,
+        )  # fmt: skip
+
+
+def _freezes(entity_id: str, desk: Desk) -> Iterator[tuple[str, str, datetime]]:
+    """The freezes in force on an entity's accounts: of all, of a unit, or of a quantity."""
+    owned = desk.registry.owned.get(entity_id, ())
+    for account_id in owned:
         for stop in desk.account(account_id).stops:
-            if stop.covers(ALL_UNITS, desk.effective_at):
-                raise BorrowingNotAllowed(
-                    f"account {account_id} of entity {entity_id} is frozen since "
-                    f"{iso(stop.since)} by command {stop.freeze!r}; such an entity may not "
-                    f"borrow ({table.source})",
-                    entity=entity_id, account=account_id, freeze=stop.freeze,
-                )  # fmt: skip
+            if stop.covers(stop.unit, desk.effective_at):
+                yield account_id, stop.freeze, stop.since
+    for freeze, claim in desk.registry.freezes.items():
+        if claim.account in owned and claim.effective_at <= desk.effective_at:
+            yield claim.account, freeze, claim.effective_at
 
 
 def _gap_reached(command: Borrow, table: "Borrowing", verified: int, approved: int) -> None:

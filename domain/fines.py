@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from etsledger.domain.rulebook_years import Penalty
 
 CASE: Final = "unsurrendered"
+RULE: Final = "§12"
+"""The rule id: the section of the rules on penalties."""
 _WIDE: Final = Context(prec=60)
 
 
@@ -56,6 +58,7 @@ class FineImposed(Event, frozen=True, kw_only=True):
     low: Decimal
     multiple: Decimal | None = None
     rule: str
+    source: str
     unsurrendered: int
     window_from: str | None = None
     window_to: str | None = None
@@ -132,6 +135,7 @@ def decide(command: ImposeFine, desk: Desk) -> FineImposed:
         high = Decimal(10) ** 13
     if rule.kind == "amount":
         amount, base = given, None
+        low, high = _fen(low), _fen(high)
     else:
         base = _base(deadline.date(), rule, desk)
         per_multiple = _WIDE.multiply(base.price, owed.outstanding)
@@ -142,7 +146,7 @@ def decide(command: ImposeFine, desk: Desk) -> FineImposed:
     if not low <= amount <= high:
         raise FineOutOfBounds(
             f"the fine for {owed.outstanding} t not surrendered for {command.year} is from {low} "
-            f"to {high} CNY ({rule.source}); {amount} CNY asked",
+            f"to {high} CNY{_explained(base)} ({rule.source}); {amount} CNY asked",
             entity=command.entity, year=command.year, low=str(low), high=str(high),
             asked=str(amount), unsurrendered=owed.outstanding,
             average_price=None if base is None else str(base.price),
@@ -155,12 +159,19 @@ def decide(command: ImposeFine, desk: Desk) -> FineImposed:
         high=high,
         low=low,
         multiple=command.multiple,
-        rule=rule.source,
+        rule=RULE,
+        source=rule.source,
         unsurrendered=owed.outstanding,
         window_from=None if base is None else base.first,
         window_to=None if base is None else base.last,
         year=command.year,
     )
+
+
+def _explained(base: Base | None) -> str:
+    if base is None:
+        return ""
+    return f" at an average price of {base.price} CNY from {base.first} to {base.last}"
 
 
 def _given(command: ImposeFine) -> Decimal:

@@ -120,9 +120,15 @@ def test_an_entity_with_a_frozen_account_may_not_borrow(book: NationalBook, dire
     borrow(book, 1)
 
 
-def test_a_frozen_quantity_is_no_frozen_account(book: NationalBook) -> None:
+@pytest.mark.parametrize("what", [{"quantity": 10}, {}])
+def test_an_entity_with_frozen_units_may_not_borrow(
+    book: NationalBook, what: dict[str, int]
+) -> None:
+    """D24, W7: under judicial freeze is also who has a quantity or a unit frozen."""
     book.give(10, "CEA:2022", at="2023-01-01")
-    book.send("freeze", account="plant-1", unit="CEA:2022", quantity=10, at="2023-02-01")
+    book.send("freeze", account="plant-1", unit="CEA:2022", at="2023-02-01", id="court", **what)
+    assert refused(book, "BorrowingNotAllowed")["freeze"] == "court"
+    book.send("unfreeze", freeze="court", at="2023-08-31")
     borrow(book, 1)
     assert book.compliance(year=2022)["borrowed"] == 1
 

@@ -185,7 +185,7 @@ def test_old_credits_were_filed_before_the_programme_was_closed(
     [
         (2024, "2025-03-06", True),
         (2024, "2024-01-22", True),
-        (2024, "2024-01-21", False),
+        (2024, "2024-01-21", True),
         (2025, "2024-01-21", False),
         (2025, "2024-01-22", True),
         (2026, "2024-01-21", False),
