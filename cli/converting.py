@@ -89,11 +89,11 @@ def table(
     """
     from etsledger.ledger.csvtable import WrongColumns, commands
 
-    fixed = _pairs("--set", "FIELD=VALUE", [text.partition("=") for text in constants])
+    fixed = named_pairs("--set", "FIELD=VALUE", [text.partition("=") for text in constants])
     if registry is not None and fixed.setdefault("registry", registry) is not registry:
         raise click.UsageError("--registry and --set registry=… are both given")
     # a column's name may hold an equals sign, a field's does not
-    fields = _pairs("--map", "COLUMN=FIELD", [text.rpartition("=") for text in names])
+    fields = named_pairs("--map", "COLUMN=FIELD", [text.rpartition("=") for text in names])
     if id_prefix is None and file != "-":
         id_prefix = NAME.convert(Path(file).name, None, None)
     try:
@@ -105,7 +105,8 @@ def table(
         write(encode_line(one))
 
 
-def _pairs(option: str, shape: str, given: Sequence[tuple[str, str, str]]) -> dict[str, str]:
+def named_pairs(option: str, shape: str, given: Sequence[tuple[str, str, str]]) -> dict[str, str]:
+    """What an option that is given again and again says. Raises UsageError."""
     found: dict[str, str] = {}
     for name, sign, value in given:
         if not (name and sign):

@@ -34,6 +34,7 @@ from etsledger.domain import (
     pledging,
     pre_allocation,
     recalls,
+    reconciliation,
     registries,
     surrender,
     trading,
@@ -119,6 +120,7 @@ COMMANDS: dict[str, tuple[type[Command], Decide]] = {
     # corrections and assertions
     "reverse": (corrections.Reverse, corrections.decide),
     "assert_balance": (assertions.AssertBalance, assertions.decide),
+    "record_reconciliation": (reconciliation.RecordReconciliation, reconciliation.decide),
 }
 """Command name to its model and its decision; ``open_registry`` and ``batch`` stand beside."""
 
@@ -172,6 +174,7 @@ EVENTS: dict[type[Event], Evolve | None] = {
     trading.TradeSettled: trading.evolve,
     corrections.MovementReversed: corrections.evolve,
     assertions.BalanceAsserted: None,
+    reconciliation.ReconciliationRecorded: None,
 }
 """Event class to what it changes beside holdings (its postings do those)."""
 

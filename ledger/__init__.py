@@ -1,32 +1,19 @@
 """The ledger: commands in, events out, kept for ever.
 
 from etsledger.ledger import Ledger
+
+What the front door offers is listed in ``front.py``, and loaded when it is asked for.
 """
 
-from etsledger.domain.errors import Refusal
-from etsledger.ledger.application import Ledger
-from etsledger.ledger.books import (
-    AllocationRow,
-    BalanceRow,
-    BankingRow,
-    ComplianceRow,
-    ComplianceSummaryRow,
-    CreditRow,
-    EventRow,
-    MarketRow,
-    StatementRow,
-    SupplyRow,
-)
-from etsledger.ledger.clock import Clock, system_clock
-from etsledger.ledger.errors import ImportRefused, LedgerError, StoreError
-from etsledger.ledger.heads import Head, read_head
-from etsledger.ledger.outcomes import Outcome
-from etsledger.ledger.stretches import Line
-from etsledger.ledger.verify import Finding, Report
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
-__all__ = [
-    "AllocationRow", "BalanceRow", "BankingRow", "Clock", "ComplianceRow",
-    "ComplianceSummaryRow", "CreditRow", "EventRow",
-    "Finding", "Head", "ImportRefused", "Ledger", "LedgerError", "Line", "MarketRow", "Outcome",
-    "Refusal", "Report", "StatementRow", "StoreError", "SupplyRow", "read_head", "system_clock",
-]  # fmt: skip
+if TYPE_CHECKING:
+    from etsledger.ledger.front import *  # noqa: F403
+
+
+def __getattr__(name: str) -> Any:
+    front = import_module("etsledger.ledger.front")
+    if name in front.__all__:
+        return getattr(front, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

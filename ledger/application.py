@@ -1,10 +1,11 @@
 """The front door: open a ledger, send it commands, ask it questions."""
 
 import os
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from typing import Any, Final, Self, Unpack
 
 from etsledger.domain.errors import InvalidCommand
+from etsledger.domain.times import iso
 from etsledger.ledger import journal
 from etsledger.ledger.books import (
     AllocationRow,
@@ -17,26 +18,39 @@ from etsledger.ledger.books import (
     ComplianceSummaryRow,
     CreditRow,
     CreditsQuestion,
+    DiffQuestion,
     EventRow,
     EventsQuestion,
+    Instants,
+    KnownAt,
     MarketQuestion,
     MarketRow,
+    ReconcileQuestion,
     StatementQuestion,
     StatementRow,
     SupplyQuestion,
     SupplyRow,
+    TraceQuestion,
     Viewpoint,
+    When,
     load_books,
 )
+from etsledger.ledger.changes import DiffRow
 from etsledger.ledger.clock import Clock, system_clock
 from etsledger.ledger.commandfile import prepare
-from etsledger.ledger.heads import Head, present_head
+from etsledger.ledger.comparisons import Addition, Replay, WhatIf
+from etsledger.ledger.heads import Head
 from etsledger.ledger.opening import open_store
 from etsledger.ledger.outcomes import Outcome
 from etsledger.ledger.portable import export_lines, import_lines
+from etsledger.ledger.provenance import TraceRow
+from etsledger.ledger.reconciliation import OutsideRow, ReconciliationRow
+from etsledger.ledger.proofs import Proof
+from etsledger.ledger.signatures import sign
 from etsledger.ledger.store import Store
 from etsledger.ledger.stretches import CHUNK, Commands, Sendable, Stretch, numbered, turns
-from etsledger.ledger.verify import Report, verify
+from etsledger.ledger.tree import Tree, present_head
+from etsledger.ledger.verify import Report, verify, verify_upcasting
 from etsledger.ledger.writer import Job, Writer
 
 LOCK_TIMEOUT: Final = 10.0
@@ -93,6 +107,11 @@ class Ledger:
     def store(self) -> Store:
         """The store beneath, for projections and tools."""
         return self._store
+
+    @property
+    def clock(self) -> Clock:
+        """What tells the present of a question and of a new fact."""
+        return self._clock
 
     # -- commands ------------------------------------------------------------------------
 
@@ -250,23 +269,123 @@ class Ledger:
         """
         return self._books.events(**question)
 
+    def reconcile(
+        self, rows: Iterable[OutsideRow], **question: Unpack[ReconcileQuestion]
+    ) -> list[ReconciliationRow]:
+        """Somebody else's statement of one registry's accounts against ours (tonnes).
+
+        Rows with a date are movements, paired by account, unit, quantity, date (at most
+        ``days`` apart) and reference where given; rows without are holdings. The statement
+        speaks of the accounts that it names and of ``accounts`` (of all opened with
+        ``every_account``), of ``unit`` only if given, and of the days from ``start`` to
+        ``end`` (its first and last); ``kind`` says what it is, should it be empty. Raises
+        ValueError for a text that is no time, a row that is none, or a registry that is
+        unknown or not told.
+        """
+        return self._books.reconcile(rows, **question)
+
+    def trace(self, **question: Unpack[TraceQuestion]) -> Iterator[TraceRow]:
+        """Where tonnes came from and where they are, as ranges of derived serial numbers.
+
+        Of a ``unit`` (or of its ``serials``, first and last), or of what an ``account``
+        holds. A tonne's number is that of its issuance in the order of the log; which tonnes
+        an account gave away is told first in, first out by effective time. Raises ValueError
+        without unit and account, for serials without a unit, for a text that is no time.
+        """
+        return self._books.trace(**question)
+
+    def diff(
+        self, start: Instants, end: Instants = (None, None), **question: Unpack[DiffQuestion]
+    ) -> list[DiffRow]:
+        """What changed in balances and compliance between two (as-of, known-at) pairs (tonnes).
+
+        Each row with the events that count at one of them only, ``events`` (20) at most.
+        Compliance is left out when an ``account`` or ``unit`` is asked for. Raises ValueError
+        for a text that is no time.
+        """
+        return self._books.diff(start, end, **question)
+
     # -- trust ---------------------------------------------------------------------------
 
-    def head(self) -> Head:
-        """The present head: position, hash and Merkle root, to keep elsewhere."""
-        return present_head(self._store)
+    def head(self, key: bytes | None = None) -> Head:
+        """The present head: position, hash and Merkle root, to keep elsewhere.
+
+        With the PEM text of a private ``key`` it is signed (Ed25519), with the store's id and
+        the time of this ledger's clock. Raises KeyRefused.
+        """
+        present = present_head(self._store)
+        if key is None:
+            return present
+        store_id = self._store.meta()["store_id"]
+        return sign(present, key, store_id=store_id, signed_at=iso(self._clock()))
+
+    def prove(self, position: int, head: Head | None = None) -> Proof:
+        """Proves that one event is in the log, to somebody who may not see the rest.
+
+        With a ``head`` that was kept earlier, also that the log only grew since. Reads some
+        tens of rows, whatever the length of the log. Raises ProofRefused when there is no such
+        event, or the head is of another history; StoreDamaged.
+        """
+        return Tree(self._store).prove(position, head)
 
     def verify(
         self,
         *,
-        head: Head | None = None,
+        head: Head | list[Head] | None = None,
+        public_key: str | None = None,
         chain_only: bool = False,
+        upcast: bool = False,
         progress: Progress | None = None,
     ) -> Report:
-        """Walks the log and everything derived from it; reports all that is wrong."""
+        """Walks the log and everything derived from it; reports all that is wrong.
+
+        ``head`` is one or several kept elsewhere; with a ``public_key`` (hex) they must be
+        signed by it. ``upcast`` only reads every event in its present shape.
+        """
+        if upcast:
+            return verify_upcasting(self._store, progress)
+        heads = [] if head is None else [head] if isinstance(head, Head) else head
         return verify(
-            self._store, head=head, chain_only=chain_only, progress=progress,
-            projections=self._books.differences,
+            self._store, heads=heads, public_key=public_key, chain_only=chain_only,
+            progress=progress, projections=self._books.differences,
+        )  # fmt: skip
+
+    def replay(self, *, to: KnownAt = None, progress: Progress | None = None) -> Replay:
+        """Makes the books again from the log alone, up to ``to``, and compares.
+
+        ``to`` is a recorded time, or a position (an integer, or ``"@17"``); None is all of it.
+        Postings, balances, holdings, supply and compliance are compared with what the tables
+        say at that point; balances as of the time, or when that position was recorded. Raises
+        ValueError for a text that is no time, StoreDamaged for a log that cannot be read.
+        """
+        return self._books.replay(to=to, progress=progress)
+
+    def what_if(
+        self,
+        *,
+        rulebook: str | Mapping[str, Any] | None = None,
+        without: Collection[str] = (),
+        with_: Iterable[Sendable | Addition] = (),
+        registry: str | None = None,
+        as_of: When = None,
+        keep: str | os.PathLike[str] | None = None,
+        progress: Progress | None = None,
+    ) -> WhatIf:
+        """Decides the accepted commands again in a scratch store, and tells what would differ.
+
+        ``rulebook`` (a bundled name, or an object that may say ``extends``) stands in the place
+        of every rulebook that ``registry`` adopted; unless named, that is the registry of the
+        rulebook's name, of the name it extends, or the only one. ``without`` are ids of commands
+        to leave out (one of a batch: the whole batch), ``with_`` commands to send besides, at
+        the end or after a position. Each is sent with the recorded time of the original. Both
+        books are compared as of ``as_of``. ``keep`` is a new file that the scratch store stays
+        in. Nothing is written to this ledger. Raises UnknownReference for an id that no
+        accepted command has, UnknownRegistry, InvalidCommand for a rulebook or a command of a
+        wrong shape, StoreError for a file that is there already.
+        """
+        return self._books.what_if(
+            rulebook=rulebook, without=without, with_=with_, registry=registry, as_of=as_of,
+            keep=keep, progress=progress,
         )  # fmt: skip
 
     def rebuild(self, progress: Progress | None = None) -> int:

@@ -4,19 +4,27 @@ Answers live above, in ``etsledger.projections``; the ledger knows only these sh
 finds the implementation by name when the first question is asked.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+import os
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from pkgutil import resolve_name
 from typing import Any, Literal, NotRequired, Protocol, TypedDict, Unpack
 
 from etsledger.domain.state import State
+from etsledger.ledger.changes import DiffRow
 from etsledger.ledger.clock import Clock
+from etsledger.ledger.comparisons import Addition, Replay, WhatIf
+from etsledger.ledger.provenance import TraceRow
+from etsledger.ledger.reconciliation import OutsideRow, ReconciliationRow, StatementKind
 from etsledger.ledger.store import Store
+from etsledger.ledger.stretches import Sendable
 
 When = datetime | str | None
 """A time, or its ISO text: a bare date is the end of that day; None is now."""
 KnownAt = datetime | str | int | None
 """A recorded time, or a position (an integer, or ``"@17"``); None is now."""
+Instants = tuple[When, KnownAt]
+"""As of when, and as known when."""
 
 
 class BalanceRow(TypedDict):
@@ -351,6 +359,36 @@ class EventsQuestion(Viewpoint, total=False):
     back_dated: bool
 
 
+class ReconcileQuestion(Viewpoint, total=False):
+    """What narrows a comparison with a statement; see ``Ledger.reconcile``."""
+
+    accounts: Sequence[str]
+    every_account: bool
+    unit: str | None
+    start: When
+    end: When
+    days: int
+    kind: StatementKind | None
+
+
+class TraceQuestion(Viewpoint, total=False):
+    """What narrows a trace: a unit, some of its serial numbers (first, last), an account."""
+
+    unit: str | None
+    serials: tuple[int, int] | None
+    account: str | None
+
+
+class DiffQuestion(TypedDict, total=False):
+    """What narrows a comparison of two instants; ``events`` is how many to tell a row."""
+
+    registry: str | None
+    account: str | None
+    entity: str | None
+    unit: str | None
+    events: int
+
+
 class Books(Protocol):
     """What can be asked of a ledger at any (as-of, known-at)."""
 
@@ -382,7 +420,31 @@ class Books(Protocol):
 
     def events(self, **question: Unpack[EventsQuestion]) -> Iterator[EventRow]: ...
 
+    def reconcile(
+        self, rows: Iterable[OutsideRow], **question: Unpack[ReconcileQuestion]
+    ) -> list[ReconciliationRow]: ...
+
+    def trace(self, **question: Unpack[TraceQuestion]) -> Iterator[TraceRow]: ...
+
+    def diff(
+        self, start: Instants, end: Instants, **question: Unpack[DiffQuestion]
+    ) -> list[DiffRow]: ...
+
     def differences(self, state: State) -> Iterator[str]: ...
+
+    def replay(self, *, to: KnownAt, progress: Callable[[int], None] | None) -> Replay: ...
+
+    def what_if(
+        self,
+        *,
+        rulebook: str | Mapping[str, Any] | None,
+        without: Collection[str],
+        with_: Iterable[Sendable | Addition],
+        registry: str | None,
+        as_of: When,
+        keep: str | os.PathLike[str] | None,
+        progress: Callable[[int], None] | None,
+    ) -> WhatIf: ...
 
     def rebuild(self, progress: Callable[[int], None] | None = None) -> int: ...
 

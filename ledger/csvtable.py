@@ -49,7 +49,7 @@ def commands(
     a row's id is ``id_prefix``, a slash and the number of the line it begins on.
     Raises WrongColumns, ConversionRefused.
     """
-    return _Conversion(command, constants or {}, names or {}, id_prefix).run(_rows(table))
+    return _Conversion(command, constants or {}, names or {}, id_prefix).run(rows(table))
 
 
 class _Conversion:
@@ -71,7 +71,7 @@ class _Conversion:
             if field == "id":
                 raise WrongColumns("--set id: every command has an id of its own")
             if field not in self._fields:
-                raise self._no_field(_shown(field))
+                raise self._no_field(shown(field))
             try:
                 self._fixed[field] = self._fields[field].read(text)
             except ValueError as error:
@@ -94,7 +94,7 @@ class _Conversion:
             made = self._row(line, cells, columns)
             other = seen.setdefault(made["id"], line)
             if other != line:
-                raise _bad(line, "id", f"{_shown(made['id'])} is the id of line {other} already")
+                raise bad_cell(line, "id", f"{shown(made['id'])} is the id of line {other} already")
             found.append(made)
         if not found:
             raise ConversionRefused("the table holds no rows under its header")
@@ -106,16 +106,14 @@ class _Conversion:
         """(name, field) of every column; the field is None where a column is left out."""
         for name in self._names:
             if name not in header:
-                raise WrongColumns(f"--map {name}: the table has {_listed(header)}, not that")
+                raise WrongColumns(f"--map {name}: the table has {listed(header)}, not that")
         columns = [(name, self._names.get(name, name) or None) for name in header]
         taken: dict[str, str] = {}
         for name, field in columns:
             if field is None:
                 continue
             if field not in self._fields:
-                raise self._no_field(
-                    f"the column {_shown(name)}" if field == name else _shown(field)
-                )
+                raise self._no_field(f"the column {shown(name)}" if field == name else shown(field))
             if field in taken:
                 raise WrongColumns(f"two columns, {taken[field]!r} and {name!r}, are {field!r}")
             if field in self._fixed:
@@ -128,7 +126,7 @@ class _Conversion:
             if required and field not in given:
                 raise WrongColumns(
                     f"{self._command} needs {field!r}, which is no column of the table "
-                    f"({_listed(header)}): --set {field}=VALUE gives it to every row, "
+                    f"({listed(header)}): --set {field}=VALUE gives it to every row, "
                     f"--map COLUMN={field} says where it stands"
                 )
         return columns
@@ -149,7 +147,7 @@ class _Conversion:
         for number, ((name, field), text) in enumerate(zip(columns, cells, strict=True), 1):
             there = bool(text.strip())
             if not name and there:
-                raise _bad(line, str(number), f"{_shown(text)} stands under no name")
+                raise bad_cell(line, str(number), f"{shown(text)} stands under no name")
             if field is None:
                 continue
             places[field] = name
@@ -157,9 +155,9 @@ class _Conversion:
                 try:
                     given[field] = self._fields[field].read(text)
                 except ValueError as error:
-                    raise _bad(line, name, str(error)) from None
+                    raise bad_cell(line, name, str(error)) from None
             elif self._fields[field].required:
-                raise _bad(line, name, f"the cell is empty, and {field!r} is needed")
+                raise bad_cell(line, name, f"the cell is empty, and {field!r} is needed")
         if "id" not in places:
             given["id"] = f"{self._prefix}/{line}"
         made = {name: given[name] for name in self._fields if name in given}
@@ -177,7 +175,7 @@ class _Conversion:
         field = str(error.numbers.get("field", "")).partition(".")[0]
         reason = error.message.removeprefix(f"{field}: ")
         if field in places:
-            return _bad(line, places[field], reason)
+            return bad_cell(line, places[field], reason)
         if field in self._fixed:
             return WrongColumns(f"--set {field}: {reason}")
         if field == "id":
@@ -192,7 +190,7 @@ def _fields(command: str) -> dict[str, _Field]:
     """The fields of a command by name, in the order in which they are written."""
     model = MODELS.get(command)
     if model is None:
-        raise WrongColumns(f"{_shown(command)} is no command; there are {_listed(sorted(MODELS))}")
+        raise WrongColumns(f"{shown(command)} is no command; there are {listed(sorted(MODELS))}")
     kind = inspect.type_info(model)
     assert isinstance(kind, inspect.StructType)
     return {field.encode_name: _Field(_reader(field.type), field.required) for field in kind.fields}
@@ -208,7 +206,7 @@ def _reader(kind: inspect.Type) -> Read:
                 return several.pop()
             return _text_or_json if _text in several else _json
         case inspect.IntType():
-            return _whole
+            return whole_number
         case inspect.DecimalType():
             return _decimal
         case inspect.BoolType():
@@ -223,23 +221,24 @@ def _text(text: str) -> str:
     return text
 
 
-def _whole(text: str) -> int:
+def whole_number(text: str) -> int:
+    """The integer that a cell writes. Raises ValueError with the reason."""
     if not _WHOLE.fullmatch(text):
-        raise ValueError(f"{_shown(text)} is not a whole number such as 1200")
+        raise ValueError(f"{shown(text)} is not a whole number such as 1200")
     return int(text)
 
 
 def _decimal(text: str) -> str:
     # A command file may give a decimal as its text, which says what was written.
     if not _DECIMAL.fullmatch(text):
-        raise ValueError(f"{_shown(text)} is not a number such as 12.5")
+        raise ValueError(f"{shown(text)} is not a number such as 12.5")
     return text.strip()
 
 
 def _truth(text: str) -> bool:
     found = {"true": True, "false": False}.get(text.strip().lower())
     if found is None:
-        raise ValueError(f"{_shown(text)} is neither true nor false")
+        raise ValueError(f"{shown(text)} is neither true nor false")
     return found
 
 
@@ -257,8 +256,11 @@ def _text_or_json(text: str) -> Any:
 # -- reading ---------------------------------------------------------------------------------
 
 
-def _rows(table: Iterable[bytes]) -> Iterator[tuple[int, list[str]]]:
-    """Every row that is not empty, with the number of the line it begins on."""
+def rows(table: Iterable[bytes]) -> Iterator[tuple[int, list[str]]]:
+    """Every row that is not empty, with the number of the line it begins on.
+
+    Raises ConversionRefused for what is no CSV in UTF-8.
+    """
     reader = csv.reader(_decoded(table), strict=True)
     line = 1
     try:
@@ -281,13 +283,16 @@ def _decoded(table: Iterable[bytes]) -> Iterator[str]:
             ) from None
 
 
-def _bad(line: int, column: str, reason: str) -> ConversionRefused:
+def bad_cell(line: int, column: str, reason: str) -> ConversionRefused:
+    """What is wrong with the cell of a line and a column."""
     return ConversionRefused(f"line {line}, column {column}: {reason}")
 
 
-def _shown(text: str) -> str:
+def shown(text: str) -> str:
+    """Text of a table as a message quotes it."""
     return repr(text if len(text) <= 60 else f"{text[:60]}…")
 
 
-def _listed(names: Iterable[str]) -> str:
+def listed(names: Iterable[str]) -> str:
+    """Names of columns as a message lists them."""
     return ", ".join(name for name in names if name)[:1_000]

@@ -1,7 +1,9 @@
 """Every question of a ledger, answered at any (as-of, known-at)."""
 
-from collections.abc import Iterator, Sequence
-from typing import Any
+import os
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Unpack
 
 from sqlalchemy import inspect
 
@@ -14,17 +16,24 @@ from etsledger.ledger.books import (
     ComplianceSummaryRow,
     CreditRow,
     EventRow,
+    Instants,
     KnownAt,
     MarketRow,
     Period,
+    ReconcileQuestion,
     StatementRow,
     SupplyRow,
     When,
 )
+from etsledger.ledger.changes import DiffRow
 from etsledger.ledger.clock import Clock
+from etsledger.ledger.comparisons import Addition, Replay, WhatIf
 from etsledger.ledger.postings import INDEX, LAG, Sum, merge_index, sums
+from etsledger.ledger.provenance import TraceRow
 from etsledger.ledger.rebuild import rebuild_from_log
+from etsledger.ledger.reconciliation import OutsideRow, ReconciliationRow
 from etsledger.ledger.store import Store
+from etsledger.ledger.stretches import Sendable
 from etsledger.projections.allocation import allocation_row
 from etsledger.projections.balances import balance_rows, sums_from_log
 from etsledger.projections.banking import banking_row
@@ -260,9 +269,89 @@ class LedgerBooks:
             as_of=None if as_of is None else view.as_of, back_dated=back_dated, limit=limit,
         )  # fmt: skip
 
+    def reconcile(
+        self, rows: Iterable[OutsideRow], **question: Unpack[ReconcileQuestion]
+    ) -> list[ReconciliationRow]:
+        """See ``Ledger.reconcile``."""
+        from etsledger.projections.reconciling import reconcile
+
+        view, _ = self._view(question.get("as_of"), question.get("known_at"))
+        return reconcile(self.balances, self.statement, self._parties, view, rows, question)
+
+    def trace(
+        self,
+        *,
+        unit: str | None = None,
+        serials: tuple[int, int] | None = None,
+        account: str | None = None,
+        registry: str | None = None,
+        as_of: When = None,
+        known_at: KnownAt = None,
+    ) -> Iterator[TraceRow]:
+        """See ``Ledger.trace``."""
+        from etsledger.projections.tracing import trace_rows
+
+        view, done = self._view(as_of, known_at)
+        found = self._sums(view, done, False, account=account, registry=registry, unit=unit)
+        return trace_rows(self._store, view, found, unit, serials, account)
+
+    def diff(
+        self,
+        start: Instants,
+        end: Instants,
+        *,
+        registry: str | None = None,
+        account: str | None = None,
+        entity: str | None = None,
+        unit: str | None = None,
+        events: int = 20,
+    ) -> list[DiffRow]:
+        """See ``Ledger.diff``."""
+        from etsledger.projections.diff import diff_rows
+
+        before, _ = self._view(*start)
+        after, _ = self._view(*end)
+        head, state = self._store.head_position(), None
+        if account is None and unit is None and entity is not None:
+            state = self._years.of_entity(entity, head)
+        elif account is None and unit is None:
+            state = self._years.follow(head)
+        return diff_rows(
+            self._store, self._parties, state, before, after, registry=registry, account=account,
+            entity=entity, unit=unit, events=events,
+        )  # fmt: skip
+
     def differences(self, state: State) -> Iterator[str]:
         """What the projections' tables say otherwise than a state made from the log."""
         return differences(self._store, state)
+
+    def replay(self, *, to: KnownAt, progress: Any = None) -> Replay:
+        """See ``Ledger.replay``; asked of the tables, not of what this object remembers."""
+        from etsledger.projections.replay import replay
+
+        return replay(
+            self._store, self._clock, LedgerBooks(self._store, self._clock), to, progress
+        )
+
+    def what_if(
+        self,
+        *,
+        rulebook: str | Mapping[str, Any] | None = None,
+        without: Collection[str] = (),
+        with_: Iterable[Sendable | Addition] = (),
+        registry: str | None = None,
+        as_of: When = None,
+        keep: str | os.PathLike[str] | None = None,
+        progress: Any = None,
+    ) -> WhatIf:
+        """See ``Ledger.what_if``."""
+        from etsledger.projections.whatif import what_if
+
+        return what_if(
+            self._store, self._clock, LedgerBooks, rulebook=rulebook, with_=with_,
+            without=[without] if isinstance(without, str) else without, registry=registry,
+            as_of=as_of, keep=None if keep is None else Path(keep), progress=progress,
+        )  # fmt: skip
 
     def rebuild(self, progress: Any = None) -> int:
         """Empties every derived table and fills it again from the log."""
