@@ -56,7 +56,19 @@ def _undecoded(text: str) -> bool:
     return any("\ud800" <= character <= "\udfff" for character in text)
 
 
+class _TimeOrPosition(_Time):
+    """The same, where a bare number is a position too."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """A position as ``@17``, a time as it was given."""
+        text = str(value).strip()
+        bare = text.isascii() and text.isdigit()
+        return super().convert(f"@{text}" if bare else text, param, ctx)
+
+
 TIME = _Time()
+TIME_OR_POSITION = _TimeOrPosition(position=True)
+KNOWN = _Time(position=True)
 NAME = _Name()
 YEAR = click.IntRange(1990, 2199)
 """A compliance year, as commands take it."""
