@@ -178,6 +178,17 @@ def check_ids(store: Store, ids: Iterable[str]) -> None:
             )
 
 
+def check_places(alteration: Alteration, upto: int) -> None:
+    """Raises InvalidCommand for an addition after a position that the log has not."""
+    for one in alteration.additions:
+        if one.after is not None and not 0 <= one.after <= upto:
+            raise InvalidCommand(
+                f"{one.place or 'a command'} is to come after position {one.after}; the log ends "
+                f"at {upto}",
+                field="after", position=one.after, last=upto,
+            )  # fmt: skip
+
+
 @contextmanager
 def scratch_store(keep: Path | None, clock: Clock) -> Generator[Store]:
     """A store that is gone afterwards, or a new file that is kept when all went well.

@@ -16,7 +16,7 @@ from etsledger.ledger.collector import collector_paused
 from etsledger.ledger.comparisons import Difference, Replay
 from etsledger.ledger.errors import LedgerError, StoreDamaged
 from etsledger.ledger.postings import Sum, rows_of, sums
-from etsledger.ledger.record import GENESIS, read
+from etsledger.ledger.record import GENESIS, Row, read
 from etsledger.ledger.store import FETCH, Store
 from etsledger.ledger.tables import postings
 from etsledger.projections.balances import balance_rows
@@ -31,7 +31,7 @@ MOST: Final = 1_000
 _POSTINGS: Final = ", ".join(column.name for column in postings.columns)
 _HOLDING: Final = ("registry", "account", "unit")
 Progress = Callable[[int], None]
-Rows = Sequence[Mapping[str, Any]]
+Table = Sequence[Mapping[str, Any]]
 
 
 class _MadeParties(Parties):
@@ -68,7 +68,7 @@ class _Rebuilt:
         none: tuple[int, list[Any]] = (0, [])
         position, there = next(stored, none)
         for row in self._store.rows(0, self._upto):
-            made = self._apply(row.type, row.state)
+            made = self._apply(row)
             while there and position < row.position:  # of a position that the log has not
                 self._postings(position, [], there)
                 position, there = next(stored, none)
@@ -82,9 +82,16 @@ class _Rebuilt:
             if progress and row.position % FETCH == 0:
                 progress(row.position)
 
-    def _apply(self, topic: str, state: bytes) -> list[Any]:
-        logged = read(topic, state)
-        record, legs = logged.record, logged.event.postings()
+    def _apply(self, row: Row) -> list[Any]:
+        try:
+            logged = read(row.type, row.state)
+            record, legs = logged.record, logged.event.postings()
+        except (AttributeError, TypeError, ValueError) as error:
+            raise StoreDamaged(f"event {row.position} cannot be read ({error})") from error
+        if row.position != self.scribe.state.position + 1 or record.prev != self.hash:
+            raise StoreDamaged(
+                f"the log does not continue at position {row.position}; run 'etsledger verify'"
+            )
         try:
             apply(self.scribe, logged.event, record, legs)
         except (KeyError, AttributeError, TypeError, IndexError) as error:
@@ -155,7 +162,7 @@ def _compared(store: Store, books: Books, made: _Rebuilt, view: Viewpoint) -> Re
     supply = supply_rows(found, parties, upto)
     standings = Standings(store, state, view, registry=None)
     compliance = [one for _, one in standings.rows(None, None)]
-    tables: list[tuple[str, Sequence[str], Rows, Callable[[], Rows]]] = [
+    tables: list[tuple[str, Sequence[str], Table, Callable[[], Table]]] = [
         ("balances", _HOLDING, balances,
          lambda: books.balances(as_of=as_of, known_at=upto, zero=True)),
         ("holdings", _HOLDING, _holdings(state), lambda: _stored_holdings(store, upto)),
@@ -188,7 +195,7 @@ def _is_held(row: Mapping[str, Any]) -> bool:
 _BUCKETS: Final = ("held", "frozen", "pledged", "pending", "restricted")
 
 
-def _holdings(state: State) -> Rows:
+def _holdings(state: State) -> Table:
     """All postings, whenever they take effect, as decisions see them."""
     return [
         {"registry": registry, "account": account, "unit": unit, **_buckets(holding)}
@@ -202,7 +209,7 @@ def _buckets(holding: Holding) -> dict[str, int]:
     return {name: getattr(holding, name) for name in _BUCKETS}
 
 
-def _stored_holdings(store: Store, upto: int) -> Rows:
+def _stored_holdings(store: Store, upto: int) -> Table:
     rows: dict[tuple[str, str, str], dict[str, Any]] = {}
     for account, registry, unit, bucket, quantity in sums(store, upto, LATEST):
         if bucket == "stopped":

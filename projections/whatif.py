@@ -17,6 +17,7 @@ from etsledger.ledger.replaying import (
     Step,
     altered,
     check_ids,
+    check_places,
     hash_at,
     registries_of,
     registry_for,
@@ -54,6 +55,7 @@ def what_if(
         there = registries_of(store, upto)
         registry = registry_for(there, rulebook_of(rulebook), extends, registry)
     alteration = Alteration(registry, rulebook, without, with_)
+    check_places(alteration, upto)
     with scratch_store(keep, clock) as scratch:
         seen = _Seen(alteration)
         writer = Redecider(scratch, clock)
