@@ -39,6 +39,12 @@ from etsledger.ledger.changes import DiffRow
 from etsledger.ledger.clock import Clock, system_clock
 from etsledger.ledger.commandfile import prepare
 from etsledger.ledger.comparisons import Addition, Replay, WhatIf
+from etsledger.ledger.explanations import (
+    BalanceExplanation,
+    ExplainBalanceQuestion,
+    Explanation,
+    YearExplanation,
+)
 from etsledger.ledger.heads import Head
 from etsledger.ledger.opening import open_store
 from etsledger.ledger.outcomes import Outcome
@@ -304,6 +310,43 @@ class Ledger:
         for a text that is no time.
         """
         return self._books.diff(start, end, **question)
+
+    def explain_event(self, position: int) -> Explanation | None:
+        """Why an event stands in the log, by what rule, and what became of it.
+
+        None where the log has no such position.
+        """
+        return self._books.explaining.event(position)
+
+    def explain_balance(
+        self, account: str, unit: str, **question: Unpack[ExplainBalanceQuestion]
+    ) -> BalanceExplanation | None:
+        """Why an account held what it held of a unit (tonnes), a page of movements at a time.
+
+        The signed parts sum to what ``balances`` says at the same viewpoint. None for an
+        account that was not known. Raises ValueError for a text that is no time, a limit below
+        1, an ``after`` that is no position, or where several registries have the account and
+        none is named.
+        """
+        return self._books.explaining.balance(account, unit, **question)
+
+    def explain_compliance(
+        self, entity: str, year: int, **question: Unpack[Viewpoint]
+    ) -> YearExplanation | None:
+        """Why an entity stands with a year as ``compliance`` says: every number to its facts.
+
+        None where no registry knew the entity. Raises ValueError for a text that is no time.
+        """
+        return self._books.explaining.compliance(entity, year, **question)
+
+    def explain_allocation(
+        self, entity: str, year: int, **question: Unpack[Viewpoint]
+    ) -> YearExplanation | None:
+        """Why an entity was given what ``allocation`` says, to the facts it rests on.
+
+        None when nothing is on record. Raises ValueError for a text that is no time.
+        """
+        return self._books.explaining.allocation(entity, year, **question)
 
     # -- trust ---------------------------------------------------------------------------
 

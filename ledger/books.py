@@ -14,6 +14,7 @@ from etsledger.domain.state import State
 from etsledger.ledger.changes import DiffRow
 from etsledger.ledger.clock import Clock
 from etsledger.ledger.comparisons import Addition, Replay, WhatIf
+from etsledger.ledger.explanations import Explains
 from etsledger.ledger.provenance import TraceRow
 from etsledger.ledger.reconciliation import OutsideRow, ReconciliationRow, StatementKind
 from etsledger.ledger.store import Store
@@ -429,6 +430,9 @@ class Books(Protocol):
     def diff(
         self, start: Instants, end: Instants, **question: Unpack[DiffQuestion]
     ) -> list[DiffRow]: ...
+
+    @property
+    def explaining(self) -> Explains: ...
 
     def differences(self, state: State) -> Iterator[str]: ...
 

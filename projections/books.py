@@ -28,6 +28,7 @@ from etsledger.ledger.books import (
 from etsledger.ledger.changes import DiffRow
 from etsledger.ledger.clock import Clock
 from etsledger.ledger.comparisons import Addition, Replay, WhatIf
+from etsledger.ledger.explanations import Explains
 from etsledger.ledger.postings import INDEX, LAG, Sum, merge_index, sums
 from etsledger.ledger.provenance import TraceRow
 from etsledger.ledger.rebuild import rebuild_from_log
@@ -62,6 +63,7 @@ class LedgerBooks:
         self._parties = Parties(store)
         self._years = Years(store)
         self._trades = Trades(store)
+        self._explaining: Explains | None = None
 
     def _view(self, as_of: When, known_at: KnownAt) -> tuple[Viewpoint, int]:
         """The viewpoint of a question and how far the index answers it."""
@@ -321,6 +323,15 @@ class LedgerBooks:
             entity=entity, unit=unit, events=events,
         )  # fmt: skip
 
+    @property
+    def explaining(self) -> Explains:
+        """See ``Ledger.explain_event`` and its neighbours."""
+        if self._explaining is None:
+            from etsledger.projections.explaining import Explaining
+
+            self._explaining = Explaining(self._store, self._clock, self._parties, self._years)
+        return self._explaining
+
     def differences(self, state: State) -> Iterator[str]:
         """What the projections' tables say otherwise than a state made from the log."""
         return differences(self._store, state)
@@ -363,6 +374,7 @@ class LedgerBooks:
                     connection.execute(table.delete())
 
         upto = rebuild_from_log(self._store, empty_ours, progress)
+        self._explaining = None
         self._parties = Parties(self._store)
         self._parties.follow(upto)
         self._years = Years(self._store)

@@ -84,10 +84,13 @@ class Standings:
                     book = seen(books.get(of_year, EMPTY), view.as_of, view.upto)
                     if book == EMPTY and (entity is None or year is None):
                         continue
-                    yield one, _row(rules, registry_id, name, one, of_year, book, view.as_of)
+                    yield (
+                        one,
+                        compliance_row(rules, registry_id, name, one, of_year, book, view.as_of),
+                    )
 
 
-def _row(
+def compliance_row(
     rules: Rulebook,
     registry: str,
     name: str,

@@ -47,7 +47,7 @@ def event_rows(
             return
         if (registry and row.registry != registry) or (types and row.type not in types):
             continue
-        event, sealed = _event(row)
+        event, sealed = event_row(row)
         if as_of is not None and sealed.effective_at > as_of:
             continue
         if back_dated:
@@ -93,7 +93,8 @@ def _of_account(
     return {one.position for one in found if registry in (None, one.registry)}
 
 
-def _event(row: Row) -> tuple[EventRow, Seal]:
+def event_row(row: Row) -> tuple[EventRow, Seal]:
+    """An event as ``events`` shows it, with its sealed columns. Raises StoreDamaged."""
     try:
         digest, body = split(row.state)
         stored, sealed = _stored.decode(body), read_seal(body)

@@ -59,6 +59,7 @@ class Parties:
         self._store = store
         self.position = 0
         self._accounts: dict[tuple[str, str], Account] = {}
+        self._registries: set[str] = set()
         self._late: list[PartyFact] = []
         """Facts after the table's cursor."""
         self._saved = 0
@@ -88,6 +89,7 @@ class Parties:
             for row in connection.execute(select(accounts)):
                 if row.position <= self._saved:
                     self._accounts[row.registry, row.account] = Account(*row)
+                    self._registries.add(row.registry)
         self.position = self._saved
 
     def _note(self, logged: Logged) -> None:
@@ -96,6 +98,7 @@ class Parties:
             for name in BUILT_IN_ACCOUNTS:
                 known = Account(record.registry, name, name, None, record.position)
                 self._accounts[record.registry, name] = known
+            self._registries.add(record.registry)
         if isinstance(event, AccountOpened):
             self._accounts[record.registry, event.account] = Account(
                 record.registry, event.account, event.kind, event.entity, record.position
@@ -125,6 +128,10 @@ class Parties:
         """An account known at ``upto``."""
         found = self._accounts.get((registry, account))
         return found if found is not None and found.position <= upto else None
+
+    def registries_of(self, account: str, upto: int) -> list[str]:
+        """The registries that have an account of this id, known at ``upto``."""
+        return [r for r in sorted(self._registries) if self.account(r, account, upto)]
 
     def of_entity(self, entity: str, upto: int) -> list[Account]:
         """The accounts of an entity known at ``upto``."""

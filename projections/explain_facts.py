@@ -1,0 +1,145 @@
+"""Facts of the log as nodes: read by position, told in words, with rule, source and rulebook."""
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import NamedTuple
+
+import msgspec
+
+from etsledger.domain.advance import base_year
+from etsledger.domain.errors import Refusal
+from etsledger.domain.events import BUILT_IN_ACCOUNTS, OUTSIDE_ACCOUNTS, Event
+from etsledger.domain.pre_allocation import AllowancesPreAllocated
+from etsledger.domain.rulebook import Rulebook, load
+from etsledger.domain.state import State
+from etsledger.ledger.books import EventRow
+from etsledger.ledger.errors import LedgerError, StoreDamaged, UnknownEventType
+from etsledger.ledger.explanations import Explanation
+from etsledger.ledger.record import Row, read
+from etsledger.ledger.store import Store
+from etsledger.projections.events import event_row
+from etsledger.projections.explain_arithmetic import arithmetic
+from etsledger.projections.explain_nodes import node
+from etsledger.projections.explain_rules import Basis, Office, basis_of
+from etsledger.projections.explain_words import WORDS, Words
+from etsledger.projections.parties import Parties
+
+_NOT_KNOWN = Basis(None, None)
+
+
+class Fact(NamedTuple):
+    """An event of the log; ``event`` is None for a type that this version does not know."""
+
+    row: EventRow
+    event: Event | None
+
+    @property
+    def position(self) -> int:
+        """Where the log has it."""
+        return self.row["position"]
+
+
+class Facts:
+    """Reads facts and tells them; keeps the rulebooks that decided them."""
+
+    def __init__(
+        self, store: Store, parties: Parties, state_of: Callable[[str, int], State]
+    ) -> None:
+        self._store = store
+        self._parties = parties
+        self._state_of = state_of
+        self._rulebooks: dict[str, Rulebook] = {}
+        self._sectors: dict[tuple[str, str], str] = {}
+
+    def at(self, positions: Iterable[int]) -> dict[int, Fact]:
+        """The facts at some positions; those that the log has not are left out."""
+        wanted = sorted({position for position in positions if position > 0})
+        return {row.position: _fact(row) for row in self._store.rows_at(wanted)} if wanted else {}
+
+    def of_commands(self, ids: Sequence[str]) -> list[Fact]:
+        """Everything that some commands wrote, in the order of the log."""
+        spans = self._store.find_commands(list(dict.fromkeys(ids))) if ids else {}
+        positions = [p for first, last in spans.values() for p in range(first, last + 1)]
+        wanted = set(spans)
+        return [f for f in self.at(positions).values() if f.row["command_id"] in wanted]
+
+    def told(self, fact: Fact, key: str = "fact", *, sign: int | None = None) -> Explanation:
+        """A fact with its own arithmetic below it."""
+        row, event = fact
+        words = WORDS[type(event)](event) if event is not None else Words(row["type"])
+        basis = self.basis(fact)
+        told = node(
+            key, words.what, words.value, words.unit, sign=sign,
+            rule=basis.rule, source=basis.source,
+            because=arithmetic(event) if event is not None else (),
+        )  # fmt: skip
+        told["event"], told["rulebook"] = row, row["rulebook"]
+        return told
+
+    def basis(self, fact: Fact) -> Basis:
+        """The rule id and the source of a fact."""
+        row, event = fact
+        rules = self._rules(row) if event is not None else None
+        if event is None or rules is None:
+            return _NOT_KNOWN
+        registry, position = row["registry"], row["position"]
+
+        def kind_of(account: str) -> str | None:
+            if account in BUILT_IN_ACCOUNTS or account in OUTSIDE_ACCOUNTS:
+                return account
+            known = self._parties.account(registry, account, position)
+            return known.kind if known else None
+
+        def sector_of(entity: str) -> str | None:
+            return self._sector(registry, entity, position)
+
+        return basis_of(event, Office(rules, kind_of, sector_of))
+
+    def base_year(self, fact: Fact, event: AllowancesPreAllocated) -> int:
+        """The year whose report a pre-allocation is a share of."""
+        rules = self._rules(fact.row)
+        known = self._state_of(event.entity, fact.position).registries.get(fact.row["registry"])
+        entity = known.entities.get(event.entity) if known else None
+        if rules is None or entity is None:
+            return event.year - 1
+        try:
+            return base_year(rules, entity.sector, event.year, entity.allocation_method)
+        except Refusal:
+            return event.year - 1
+
+    def _rules(self, row: EventRow) -> Rulebook | None:
+        digest = row["rulebook"]["hash"]
+        if digest not in self._rulebooks:
+            state = self._state_of("", row["position"])
+            known = state.registries.get(row["registry"])
+            for adoption in known.adoptions if known else ():
+                if adoption.rulebook.hash == digest:
+                    stored = self._store.row(adoption.position)
+                    text = getattr(read(stored.type, stored.state).event, "text", None) if (
+                        stored
+                    ) else None  # fmt: skip
+                    if isinstance(text, str):
+                        self._rulebooks[digest] = load(text)
+                        break
+        return self._rulebooks.get(digest)
+
+    def _sector(self, registry: str, entity: str, upto: int) -> str | None:
+        key = (registry, entity)
+        if key not in self._sectors:
+            known = self._state_of(entity, upto).registries.get(registry)
+            found = known.entities.get(entity) if known else None
+            if found is None:
+                return None
+            self._sectors[key] = found.sector
+        return self._sectors[key]
+
+
+def _fact(row: Row) -> Fact:
+    try:
+        event = read(row.type, row.state).event
+    except UnknownEventType:
+        event = None
+    except (LedgerError, msgspec.MsgspecError) as error:
+        raise StoreDamaged(
+            f"the event at position {row.position} cannot be read ({error}); run verify"
+        ) from error
+    return Fact(event_row(row)[0], event)

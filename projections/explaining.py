@@ -1,0 +1,92 @@
+"""Why: the chain of facts behind an event, a balance, an allocation or a status."""
+
+from etsledger.ledger.books import KnownAt, When
+from etsledger.ledger.clock import Clock
+from etsledger.ledger.explanations import BalanceExplanation, Explanation, YearExplanation
+from etsledger.ledger.postings import indexed
+from etsledger.ledger.store import Store
+from etsledger.projections.explain_allocation import explained_allocation
+from etsledger.projections.explain_balance import LIMIT, BalanceQuestion, explained_balance
+from etsledger.projections.explain_compliance import explained_compliance
+from etsledger.projections.explain_event import ExplainedEvent
+from etsledger.projections.explain_facts import Facts
+from etsledger.projections.instants import viewpoint
+from etsledger.projections.parties import Parties
+from etsledger.projections.years import Years
+
+
+class Explaining:
+    """The explanations of one store; each method gives None for what the books do not know."""
+
+    def __init__(self, store: Store, clock: Clock, parties: Parties, years: Years) -> None:
+        self._store, self._clock = store, clock
+        self._parties, self._years = parties, years
+        self._facts = Facts(store, parties, years.of_entity)
+
+    def event(self, position: int) -> Explanation | None:
+        """See ``Ledger.explain_event``."""
+        head = self._store.head_position()
+        self._parties.follow(head)
+        fact = self._facts.at([position]).get(position)
+        if fact is None:
+            return None
+        entity = getattr(fact.event, "entity", None) or ""
+        return ExplainedEvent(
+            self._store, self._facts, self._parties, self._years.of_entity(entity, head), head,
+            indexed(self._store, head),
+        ).tree(fact)  # fmt: skip
+
+    def balance(
+        self,
+        account: str,
+        unit: str,
+        *,
+        registry: str | None = None,
+        as_of: When = None,
+        known_at: KnownAt = None,
+        limit: int = LIMIT,
+        after: int | None = None,
+    ) -> BalanceExplanation | None:
+        """See ``Ledger.explain_balance``."""
+        head = self._store.head_position()
+        view = viewpoint(self._store, self._clock, as_of, known_at, head)
+        self._parties.follow(head)
+        asked = BalanceQuestion(account, unit, registry, limit, after)
+        return explained_balance(
+            self._store, self._facts, self._parties, asked, view, head=head,
+            done=indexed(self._store, head),
+        )  # fmt: skip
+
+    def compliance(
+        self,
+        entity: str,
+        year: int,
+        *,
+        registry: str | None = None,
+        as_of: When = None,
+        known_at: KnownAt = None,
+    ) -> YearExplanation | None:
+        """See ``Ledger.explain_compliance``."""
+        head = self._store.head_position()
+        view = viewpoint(self._store, self._clock, as_of, known_at, head)
+        self._parties.follow(head)
+        state = self._years.of_entity(entity, head)
+        return explained_compliance(
+            self._store, self._facts, state, view, head, entity, year, registry
+        )
+
+    def allocation(
+        self,
+        entity: str,
+        year: int,
+        *,
+        registry: str | None = None,
+        as_of: When = None,
+        known_at: KnownAt = None,
+    ) -> YearExplanation | None:
+        """See ``Ledger.explain_allocation``."""
+        head = self._store.head_position()
+        view = viewpoint(self._store, self._clock, as_of, known_at, head)
+        self._parties.follow(head)
+        state = self._years.of_entity(entity, head)
+        return explained_allocation(self._store, self._facts, state, view, entity, year, registry)
