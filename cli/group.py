@@ -1,4 +1,4 @@
-"""A click group that imports its commands on demand and never shows a traceback."""
+"""Commands that never show a traceback, and a click group that imports its own on demand."""
 
 import errno
 import os
@@ -17,24 +17,8 @@ NOBODY_READS = 141
 """The exit code when standard output was closed: 128 + SIGPIPE, as of ``cat``."""
 
 
-class LazyGroup(click.Group):
-    """A group whose commands are named by ``module:attribute``."""
-
-    def __init__(self, *args: Any, commands_at: Mapping[str, str], **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self._commands_at = commands_at
-
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        """All commands, in the order of the table."""
-        return list(self._commands_at)
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """Imports the module of one command."""
-        place = self._commands_at.get(cmd_name)
-        if place is None:
-            return None
-        module, _, attribute = place.partition(":")
-        return getattr(import_module(module), attribute)
+class StandaloneCommand(click.Command):
+    """A command that ends with the exit codes of the contract, also as a program of its own."""
 
     def main(
         self,
@@ -47,7 +31,7 @@ class LazyGroup(click.Group):
         """Runs the command line and exits with the code of the contract."""
 
         def run() -> object:
-            return click.Group.main(
+            return click.Command.main(
                 self, args, prog_name, complete_var, standalone_mode=False, **extra
             )
 
@@ -67,6 +51,26 @@ class LazyGroup(click.Group):
             # click turns these into the exit code 1, which means a refusal here
             raise click.exceptions.Exit(report(error)) from None
         return result
+
+
+class LazyGroup(StandaloneCommand, click.Group):
+    """A group whose commands are named by ``module:attribute``."""
+
+    def __init__(self, *args: Any, commands_at: Mapping[str, str], **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._commands_at = commands_at
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """All commands, in the order of the table."""
+        return list(self._commands_at)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Imports the module of one command."""
+        place = self._commands_at.get(cmd_name)
+        if place is None:
+            return None
+        module, _, attribute = place.partition(":")
+        return getattr(import_module(module), attribute)
 
 
 def _exit_code_of(run: Callable[[], object]) -> int:

@@ -30,6 +30,8 @@ COMMANDS = {
     "reconcile": "etsledger.cli.reconcile:reconcile",
     "verify": "etsledger.cli.trust:verify",
     "head": "etsledger.cli.trust:head",
+    "prove": "etsledger.cli.proving:prove",
+    "check-proof": "etsledger.cli.checking:check_proof",
     "export": "etsledger.cli.portable:export",
     "import": "etsledger.cli.portable:import_",
     "convert": "etsledger.cli.converting:convert",

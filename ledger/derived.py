@@ -5,11 +5,12 @@ by row; the command ids and the index come in another order and are compared by 
 order-free checksum, and only when that differs is the place looked for.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Sequence
+from contextlib import closing
 from itertools import chain
 from typing import Any, Final, NamedTuple
 
-from sqlalchemy import Table, select
+from sqlalchemy import Table, inspect, select
 from sqlalchemy.exc import SQLAlchemyError
 
 from etsledger.domain.events import Posting
@@ -17,18 +18,19 @@ from etsledger.domain.state import Scribe
 from etsledger.ledger import snapshots
 from etsledger.ledger.differences import CommandRow, misplaced_commands, misplaced_index_rows
 from etsledger.ledger.errors import StoreDamaged
-from etsledger.ledger.heads import FRONTIER
-from etsledger.ledger.merkle import Frontier
+from etsledger.ledger.merkle import Frontier, Node
 from etsledger.ledger.postings import INDEX, rows_of
 from etsledger.ledger.record import Logged
 from etsledger.ledger.store import Store
-from etsledger.ledger.tables import commands, postings, postings_by_account
+from etsledger.ledger.tables import commands, merkle_nodes, postings, postings_by_account
 from etsledger.ledger.tables import snapshots as snapshot_table
+from etsledger.ledger.tree import TREE
 
 Find = Callable[[str, int | None, str], None]
 """Notes a finding: its check, its position, its message."""
 REMEDY: Final = "; 'etsledger rebuild' makes it again from the log"
 _POSTINGS: Final = ", ".join(column.name for column in postings.columns)
+_NODES: Final = "position, level, hash"
 _COMMANDS: Final = ", ".join(column.name for column in commands.columns)
 
 
@@ -59,6 +61,7 @@ class DerivedTables:
         self.snapshots = self._kept_snapshots()
         """By position."""
         self.frontier_at, self._frontier = self._kept_frontier()
+        self._nodes = self._kept_nodes()
 
     def follow(self, position: int, decoded: Decoded | None) -> None:
         """The next event, or only its position when it cannot be read."""
@@ -109,10 +112,25 @@ class DerivedTables:
             message = "the kept Merkle frontier is not what the log makes it" + REMEDY
             self._find("frontier", self.frontier_at, message)
 
+    def check_nodes(self, grown: Sequence[Node]) -> None:
+        """The kept Merkle nodes of a position beside those that the log makes there."""
+        position = grown[0].position
+        if position > self.frontier_at or "tree" in self._lost:
+            return
+        for node in grown:
+            found = next(self._nodes, None)
+            if found is None or (found[0], found[1], bytes(found[2])) != node:
+                self._lost.add("tree")
+                self._nodes.close()
+                message = "the kept Merkle nodes are not what the log makes them" + REMEDY
+                self._find("tree", position, message)
+                return
+
     def finish(self) -> None:
         """After the last event: the tables in another order, and what no event made."""
         self._open = self._span(self._open, None, 0)
         self._batch = self._span(self._batch, None, 0)
+        self._nodes.close()
         head = self._store.head_position()
         if self.frontier_at > head:
             self._find("frontier", self.frontier_at, "a Merkle frontier ahead of the log" + REMEDY)
@@ -123,6 +141,11 @@ class DerivedTables:
         self._check_index()
         self._none_beyond(head, "postings", postings, "position", "a posting belongs to no event")
         self._none_beyond(head, "commands", commands, "first_position", "an id of no event")
+        if self._has_nodes():
+            self._none_beyond(
+                self._kept_frontier()[0], "tree", merkle_nodes, "position",
+                "a Merkle node is ahead of the kept tree",
+            )  # fmt: skip
         # Read after the index was: a merge in between moves its cursor on, never back.
         self._none_beyond(
             self._index_cursor(), "index", postings_by_account, "position",
@@ -168,7 +191,7 @@ class DerivedTables:
 
     def _scan(
         self, check: str, table: Table, columns: str, condition: str
-    ) -> Iterator[list[tuple[Any, ...]]]:
+    ) -> Generator[list[tuple[Any, ...]]]:
         if check in self._lost:
             return
         try:
@@ -185,10 +208,23 @@ class DerivedTables:
 
     def _kept_frontier(self) -> tuple[int, bytes | None]:
         try:
-            return self._store.cursor(FRONTIER)
+            return self._store.cursor(TREE)
         except SQLAlchemyError as error:
             self._unreadable("frontier", error.__cause__ or error)
             return 0, None
+
+    def _has_nodes(self) -> bool:
+        try:
+            return inspect(self._store.engine).has_table(merkle_nodes.name)
+        except SQLAlchemyError:
+            return False
+
+    def _kept_nodes(self) -> Generator[tuple[Any, ...]]:
+        """In the order of the log; none in a store of which no tree was kept yet."""
+        if self.frontier_at:
+            until = f"position <= {self.frontier_at} ORDER BY position, level"
+            with closing(self._scan("tree", merkle_nodes, _NODES, until)) as chunks:
+                yield from chain.from_iterable(chunks)
 
     def _kept_snapshots(self) -> dict[int, Any]:
         try:

@@ -6,7 +6,9 @@ LedgerError
 │  ├─ StoreReadOnly  StoreLocked  StoreWriteFailed
 │  ├─ UnknownEventType        written by a newer version: reads go on, writes stop
 │  └─ ClockLeap               the clock is too far from the last recorded time
-└─ ImportRefused              a file that is no good continuation of this log: exit code 1
+├─ ImportRefused              a file that is no good continuation of this log: exit code 1
+├─ ProofRefused               what cannot be proven, or is no proof: exit code 1
+└─ KeyRefused                 a key file that is none, or would be written over: exit code 2
 """
 
 from typing import ClassVar
@@ -77,3 +79,15 @@ class ImportRefused(LedgerError):
     """A file does not continue this log, or its chain does not hold; nothing was written."""
 
     exit_code = 1
+
+
+class ProofRefused(LedgerError):
+    """There is no such event, the head is of another history, or a file is no proof."""
+
+    exit_code = 1
+
+
+class KeyRefused(LedgerError):
+    """A file holds no Ed25519 key, or a new key would be written over one."""
+
+    exit_code = 2

@@ -1,21 +1,32 @@
 """The head of the log: its last position, the hash there, and the Merkle root of it all.
 
-Kept elsewhere, a head proves later that nothing before it was changed or cut off.
+Kept elsewhere, a head proves later that nothing before it was changed or cut off. Signed,
+it also says which store it is of, when it was taken, and by whose key. Reads and checks
+heads without a store.
 """
 
-from contextlib import suppress
-from typing import Any, Final, NamedTuple
+import json
+from typing import Annotated, Any, Final, NamedTuple
 
 import msgspec
-from sqlalchemy.exc import SQLAlchemyError
 
 from etsledger.ledger.errors import ImportRefused
-from etsledger.ledger.merkle import Frontier
-from etsledger.ledger.record import GENESIS, hash_of
-from etsledger.ledger.store import Store
 
-FRONTIER: Final = "merkle_frontier"
-_SAVE_AFTER: Final = 10_000
+Digest = Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f]{64}\Z")]
+_SIGNED: Final = ("public_key", "signature", "signed_at", "store_id")
+
+
+class Signed(NamedTuple):
+    """What signing adds to a head.
+
+    ``public_key`` and ``signature`` are those of Ed25519 in hex; ``signed_at`` is the time of
+    the ledger's clock, ``store_id`` what the store calls itself.
+    """
+
+    public_key: str
+    signature: str
+    signed_at: str
+    store_id: str
 
 
 class Head(NamedTuple):
@@ -24,47 +35,58 @@ class Head(NamedTuple):
     position: int
     hash: str
     root: str | None
+    signed: Signed | None = None
+
+    @property
+    def point(self) -> "Head":
+        """The same point of the log, unsigned."""
+        return self._replace(signed=None)
 
     def as_dict(self) -> dict[str, Any]:
-        """``{"position", "hash", "root"}``"""
-        return self._asdict()
+        """``{"position", "hash", "root"}``, and what signing added."""
+        plain = {"position": self.position, "hash": self.hash, "root": self.root}
+        return plain if self.signed is None else {**plain, **self.signed._asdict()}
+
+    def message(self) -> bytes:
+        """The bytes that are signed: all of the head but the signature, in canonical JSON."""
+        members = {name: value for name, value in self.as_dict().items() if name != "signature"}
+        text = json.dumps(members, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+        return text.encode()
+
+
+class _File(msgspec.Struct, forbid_unknown_fields=True):
+    position: Annotated[int, msgspec.Meta(ge=0)]
+    hash: Digest
+    root: Digest | None = None
+    public_key: Digest | None = None
+    signature: Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f]{128}\Z")] | None = None
+    signed_at: str | None = None
+    store_id: str | None = None
 
 
 def read_head(text: str | bytes) -> Head:
     """A head that was kept elsewhere, as ``head`` printed it. Raises ImportRefused."""
     try:
-        raw: Any = msgspec.json.decode(text)
-        return Head(int(raw["position"]), str(raw["hash"]), raw.get("root"))
-    except (msgspec.MsgspecError, KeyError, TypeError, ValueError, IndexError):
+        given = msgspec.json.decode(text, type=_File)
+    except (msgspec.MsgspecError, ValueError):
         raise ImportRefused(
-            'the head file is not as `etsledger head` prints it: {"position", "hash", "root"}'
+            'the head file is not as `etsledger head` prints it: {"position", "hash", "root"}, '
+            "and what signing adds"
         ) from None
+    added = [getattr(given, name) for name in _SIGNED]
+    if None in added and any(one is not None for one in added):
+        lost = [name for name in _SIGNED if getattr(given, name) is None]
+        raise ImportRefused(
+            f"the head file is not as `etsledger head --sign` prints it: {', '.join(lost)} "
+            "is missing"
+        )
+    signed = None if None in added else Signed(*added)
+    return Head(given.position, given.hash, given.root, signed)
 
 
-def present_head(store: Store, upto: int | None = None) -> Head:
-    """The head of the log, from the kept frontier and the rows after it."""
-    upto = store.head_position() if upto is None else upto
-    kept, body = store.cursor(FRONTIER)
-    try:
-        frontier = Frontier.from_bytes(body) if body is not None else Frontier()
-    except ValueError:
-        frontier = Frontier()
-    if frontier.size != kept or kept > upto:
-        frontier = Frontier()
-    start = frontier.size
-    last = GENESIS
-    for row in store.rows(max(start - 1, 0), upto):
-        last = hash_of(row.state)
-        if row.position > start:
-            frontier.append(bytes.fromhex(last))
-    if frontier.size - start > _SAVE_AFTER:
-        _save(store, frontier)
-    return Head(upto, last, frontier.root())
-
-
-def _save(store: Store, frontier: Frontier) -> None:
-    # Kept if it can be kept: the head is known without.
-    with store.try_writing() as free, suppress(SQLAlchemyError):
-        if free:
-            with store.engine.begin() as connection:
-                store.set_cursor(connection, FRONTIER, frontier.size, frontier.to_bytes())
+def forked(one: Head, other: Head) -> bool:
+    """Whether two heads are of different histories: the same position, other contents."""
+    if one.position != other.position:
+        return False
+    roots = one.root is not None and other.root is not None and one.root != other.root
+    return one.hash != other.hash or roots

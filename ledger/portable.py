@@ -177,7 +177,7 @@ class _Import:
         if expected is None:
             return
         found = Head(position, self._hash, self._frontier.root())
-        if found != expected and (expected.root is not None or found[:2] != expected[:2]):
+        if found != expected.point and (expected.root is not None or found[:2] != expected[:2]):
             raise ImportRefused(
                 f"the file ends at position {found.position} with hash {found.hash}, the kept "
                 f"head is at {expected.position} with {expected.hash}"

@@ -1,4 +1,4 @@
-"""Filling every table that the log can make again: postings, command ids, index."""
+"""Filling every table that the log can make again: postings, command ids, index, tree."""
 
 from collections.abc import Callable, Iterator
 from itertools import islice
@@ -6,10 +6,19 @@ from typing import Any, Final
 
 from sqlalchemy import delete, insert
 
+from etsledger.ledger.merkle import Frontier, Node
 from etsledger.ledger.postings import INDEX, merge_index, rows_of_logged
 from etsledger.ledger.record import Logged, read
 from etsledger.ledger.store import Store
-from etsledger.ledger.tables import commands, cursors, postings, postings_by_account, snapshots
+from etsledger.ledger.tables import (
+    commands,
+    cursors,
+    merkle_nodes,
+    postings,
+    postings_by_account,
+    snapshots,
+)
+from etsledger.ledger.tree import ABOVE, keep_nodes
 
 _CHUNK: Final = 5_000
 Progress = Callable[[int], None]
@@ -25,15 +34,19 @@ def rebuild_from_log(
     with store.writing():
         upto = store.head_position()
         with store.engine.begin() as connection:
-            for table in (postings, postings_by_account, commands, snapshots, cursors):
+            derived = (postings, postings_by_account, commands, snapshots, cursors, merkle_nodes)
+            for table in derived:
                 table.create(connection, checkfirst=True)
                 connection.execute(delete(table))
             also(connection)
             spans: dict[str, list[Any]] = {}
+            frontier = Frontier()
             logged = (read(row.type, row.state) for row in store.rows(0, upto))
             for chunk in _chunks(logged):
                 rows = [row for one in chunk for row in rows_of_logged(one)]
+                grown: list[Node] = []
                 for one in chunk:
+                    frontier.append(bytes.fromhex(one.hash), grown, ABOVE)
                     for name in {one.command.id, one.record.batch} - {None}:
                         span = spans.setdefault(str(name), [name, one.record.position, 0])
                         span[2] = one.record.position
@@ -42,6 +55,7 @@ def rebuild_from_log(
                     connection.execute(
                         insert(postings), [dict(zip(names, row, strict=True)) for row in rows]
                     )
+                keep_nodes(connection, store, frontier, grown)
                 if progress:
                     progress(chunk[-1].record.position)
             names = [column.name for column in commands.columns]

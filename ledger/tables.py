@@ -100,6 +100,21 @@ snapshots = Table(
     Column("body", LargeBinary, nullable=False),
 )
 
+merkle_nodes = Table(
+    "ledger_merkle_nodes",
+    metadata,
+    _number("position"),
+    _number("level"),
+    Column("hash", LargeBinary, nullable=False),
+    PrimaryKeyConstraint("position", "level"),
+    sqlite_with_rowid=False,
+)
+"""The roots of complete subtrees of ``2 ** level`` events that end at a position.
+
+So the index of a subtree within its level is ``position / 2 ** level - 1``, and the rows lie in
+the order in which they come to be. Stores made before it was there get it when it is filled.
+"""
+
 refusals = Table(
     "ledger_refusals",
     metadata,

@@ -3,12 +3,12 @@
 The chain: every row's bytes against its hash, every hash against the next row, the columns
 against the record, positions without gaps, recorded times that never decrease. The whole:
 also every event decoded and applied again (conservation, rulebooks, asserted balances), the
-postings and command ids against the log, the index by account, the snapshots, and a head
+postings and command ids against the log, the index by account, the snapshots, and heads
 kept elsewhere. What it cannot see without such a head is a log cut at its end.
 """
 
 import hashlib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 from typing import Any, Final, NamedTuple
 
@@ -23,11 +23,13 @@ from etsledger.ledger.collector import collector_paused
 from etsledger.ledger.derived import Decoded, DerivedTables
 from etsledger.ledger.errors import LedgerError
 from etsledger.ledger.fitting import Neighbours, unfit
-from etsledger.ledger.heads import Head
-from etsledger.ledger.merkle import Frontier
+from etsledger.ledger.heads import Head, forked
+from etsledger.ledger.merkle import Frontier, Node
 from etsledger.ledger.postings import Movement, movements
-from etsledger.ledger.record import GENESIS, Record, Seal, read, read_seal, split
+from etsledger.ledger.record import GENESIS, Record, Seal, hash_of, read, read_seal, split
+from etsledger.ledger.signatures import doubt
 from etsledger.ledger.store import FETCH, Store
+from etsledger.ledger.tree import ABOVE
 
 MOST: Final = 1_000
 """Findings after which a check that repeats itself is cut short (the count goes on)."""
@@ -70,9 +72,9 @@ RawRow = tuple[Any, ...]
 class _Walk:
     """One pass over the log with everything that is checked on the way."""
 
-    def __init__(self, store: Store, kept: Head | None, *, whole: bool) -> None:
+    def __init__(self, store: Store, kept: Sequence[Head], *, whole: bool) -> None:
         self.store = store
-        self.kept = kept
+        self.kept = sorted(kept, key=lambda head: head.position)
         self.whole = whole
         self.findings: list[Finding] = []
         self.events = 0
@@ -81,10 +83,12 @@ class _Walk:
         self.recorded: datetime | None = None
         self.sequences: dict[str, int] = {}
         self.frontier = Frontier()
-        self.need_root = whole or (kept is not None and kept.root is not None)
-        self.kept_seen: Head | None = Head(0, GENESIS, Frontier().root()) if (
-            kept is not None and kept.position == 0
-        ) else None  # fmt: skip
+        self.grown: list[Node] | None = [] if whole else None
+        """The Merkle nodes that the last rows completed."""
+        self.need_root = whole or any(head.root is not None for head in kept)
+        self.wanted = {head.position for head in kept}
+        self.seen = {0: Head(0, GENESIS, Frontier().root())}
+        """What the log has at the positions of the kept heads."""
         self.scribe: Scribe | None = Scribe(State())
         self.unread: Exception | None = None
         self.neighbours = Neighbours()
@@ -122,7 +126,8 @@ class _Walk:
             self.find("chain", position, f"prev is {sealed.prev}, the row before has {self.hash}")
         self.hash = digest
         if self.need_root:
-            self.frontier.append(bytes.fromhex(digest if actual == digest else actual))
+            leaf = bytes.fromhex(digest if actual == digest else actual)
+            self.frontier.append(leaf, self.grown, ABOVE)
         home = sealed.registry
         stands = sealed.sequence
         if sealed.position != position or home != registry or stands != sequence or (
@@ -143,10 +148,9 @@ class _Walk:
                 f"recorded_at {recorded} is before the row before ({self.recorded})",
             )  # fmt: skip
         self.recorded = recorded
-        if self.kept is not None and position == self.kept.position:
-            self.kept_seen = Head(
-                position, digest, self.frontier.root() if self.need_root else None
-            )
+        if position in self.wanted:
+            root = self.frontier.root() if self.need_root else None
+            self.seen[position] = Head(position, digest, root)
 
     def decode(self, row: RawRow) -> Decoded | None:
         """The event of a row; None when it cannot be read."""
@@ -213,25 +217,62 @@ class _Walk:
                 f"facts make it {now} ({_positions(later)})",
             )  # fmt: skip
 
-    def finish(self) -> Report:
-        kept = self.kept
-        if kept is not None:
-            seen = self.kept_seen
+    def signatures(self, public_key: str | None) -> None:
+        """Asks every kept head whether it is signed as it should be."""
+        for kept in self.kept:
+            said = doubt(kept, public_key)
+            if said is not None:
+                self.find("signature", kept.position, said)
+
+    def heads(self) -> None:
+        """The log at the kept heads: it must only have grown since."""
+        agreed = 0
+        for number, kept in enumerate(self.kept):
+            for other in self.kept[:number]:
+                if forked(kept, other):
+                    self.find(
+                        "fork", kept.position,
+                        f"two kept heads of position {kept.position} are of different histories: "
+                        f"{_named(other)} and {_named(kept)}",
+                    )  # fmt: skip
+            seen = self.seen.get(kept.position)
             if seen is None:
                 self.find(
                     "head", kept.position,
                     f"the kept head is at position {kept.position}, the log ends at "
                     f"{self.position}: its tail is missing",
                 )  # fmt: skip
-            elif seen.hash != kept.hash or (kept.root and seen.root and kept.root != seen.root):
+            elif not forked(seen, kept):
+                agreed = kept.position
+            elif agreed:
+                self.find(
+                    "fork", kept.position,
+                    f"two histories continue the kept head at position {agreed}: this log has "
+                    f"{seen.hash} at position {kept.position}, the other is that of "
+                    f"{_named(kept)}",
+                )  # fmt: skip
+            else:
                 self.find(
                     "head", kept.position,
                     f"the log has {seen.hash} at position {kept.position}, the kept head has "
                     f"{kept.hash}: the history before it was rewritten",
                 )  # fmt: skip
+
+    def finish(self) -> Report:
+        self.heads()
         root = self.frontier.root() if self.need_root else None
         return Report(not self.findings, self.events, Head(self.position, self.hash, root),
                       self.findings)  # fmt: skip
+
+
+def _named(head: Head) -> str:
+    signed = head.signed
+    if signed is None:
+        return f"the head {head.hash}"
+    return (
+        f"the head {head.hash} of store {signed.store_id}, signed by {signed.public_key} at "
+        f"{signed.signed_at}"
+    )
 
 
 def _positions(moves: list[Movement]) -> str:
@@ -241,29 +282,47 @@ def _positions(moves: list[Movement]) -> str:
 def verify(
     store: Store,
     *,
-    head: Head | None = None,
+    heads: Sequence[Head] = (),
+    public_key: str | None = None,
     chain_only: bool = False,
     progress: Progress | None = None,
     projections: Differences | None = None,
 ) -> Report:
     """Walks the log and reports all that is wrong.
 
-    ``head`` is one kept elsewhere; ``chain_only`` leaves out everything but the chain;
-    ``progress`` is called with the position reached; ``projections`` tells what readers'
-    tables say otherwise than the state rebuilt.
+    ``heads`` were kept elsewhere, and must be signed by ``public_key`` (hex) if it is given;
+    ``chain_only`` leaves out everything but the chain; ``progress`` is called with the
+    position reached; ``projections`` tells what readers' tables say otherwise than the state
+    rebuilt.
     """
+    walk = _Walk(store, heads, whole=not chain_only)
+    walk.signatures(public_key)
     with collector_paused():
-        return _verify(store, head, chain_only, progress, projections)
+        return _verify(store, walk, chain_only, progress, projections)
+
+
+def verify_upcasting(store: Store, progress: Progress | None = None) -> Report:
+    """Reads every event in its present shape and reports those that cannot be read."""
+    walk = _Walk(store, (), whole=False)
+    with collector_paused():
+        for row in store.raw_rows():
+            walk.events, walk.position = walk.events + 1, row[0]
+            if walk.decode(row) is None:
+                walk.find("event", row[0], str(walk.unread))
+            if progress and walk.events % FETCH == 0:
+                progress(walk.events)
+    last = store.row(walk.position)
+    head = Head(walk.position, hash_of(last.state) if last else GENESIS, None)
+    return Report(not walk.findings, walk.events, head, walk.findings)
 
 
 def _verify(
     store: Store,
-    head: Head | None,
+    walk: _Walk,
     chain_only: bool,
     progress: Progress | None,
     projections: Differences | None,
 ) -> Report:
-    walk = _Walk(store, head, whole=not chain_only)
     for name in store.missing_guards():
         walk.find("guard", None, f"the database's guard {name} is missing: rows can be changed")
     if chain_only:
@@ -281,6 +340,9 @@ def _verify(
         derived.follow(row[0], decoded)
         if row[0] in derived.snapshots:
             derived.check_snapshot(row[0], walk.hash, walk.scribe)
+        if walk.grown:
+            derived.check_nodes(walk.grown)
+            walk.grown.clear()
         if row[0] == derived.frontier_at:
             derived.check_frontier(walk.frontier)
         if progress and walk.events % FETCH == 0:

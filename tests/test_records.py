@@ -152,7 +152,7 @@ def test_a_damaged_frontier_is_told(damage: bytes) -> None:
 def test_the_head_is_the_root_over_all_event_hashes(
     book: DayBook, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("etsledger.ledger.heads._SAVE_AFTER", 3)
+    monkeypatch.setattr("etsledger.ledger.tree.LAG", 3)
     for _ in range(9):
         hashes = [record["hash"] for record in records(book.ledger)]
         expected = Head(len(hashes), hashes[-1], merkle_root(hashes))

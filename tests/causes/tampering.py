@@ -8,21 +8,24 @@ import json
 import random
 from pathlib import Path
 
+from sqlalchemy import delete
+
 from causes.common import UNIT, expect, opening
 from causes.copies import Copy, copy_of
 from causes.tampering_cases import Case, cases, statements
 from command_line import run
 from etsledger.ledger import Ledger, snapshots
-from etsledger.ledger.heads import FRONTIER
-from etsledger.ledger.merkle import Frontier
+from etsledger.ledger.merkle import Frontier, Node
 from etsledger.ledger.record import hash_of
+from etsledger.ledger.tables import merkle_nodes
+from etsledger.ledger.tree import ABOVE, keep_nodes
 from helpers import command, replayed
 
 ACCOUNTS = [f"account-{i}" for i in range(5)]
 TRANSFERS = 400
 """More than the index by account may lag, so that it holds rows."""
 MIDDLE = TRANSFERS // 2
-"""Where the snapshot and the kept frontier stand."""
+"""Where the snapshot and the kept Merkle tree stand."""
 
 
 def build(url: str) -> int:
@@ -47,11 +50,12 @@ def build(url: str) -> int:
         store = ledger.store
         hashes = [hash_of(row.state) for row in store.rows(0, MIDDLE)]
         snapshots.save(store, replayed(ledger, MIDDLE), hashes[-1])
-        frontier = Frontier()
+        frontier, grown = Frontier(), list[Node]()
         for one in hashes:
-            frontier.append(bytes.fromhex(one))
+            frontier.append(bytes.fromhex(one), grown, ABOVE)
         with store.engine.begin() as connection:
-            store.set_cursor(connection, FRONTIER, MIDDLE, frontier.to_bytes())
+            connection.execute(delete(merkle_nodes))
+            keep_nodes(connection, store, frontier, grown)
         return store.head_position()
 
 

@@ -126,8 +126,8 @@ def _cut(last: int) -> Callable[[Copy], object]:
     def act(copy: Copy) -> None:
         copy.execute("DELETE FROM stored_events WHERE :pos > ?", last)
         copy.execute("DELETE FROM ledger_commands WHERE last_position > ?", last)
-        for table in ("ledger_postings", "ledger_postings_by_account", "ledger_snapshots"):
-            copy.execute(f"DELETE FROM {table} WHERE position > ?", last)
+        for name in ("postings", "postings_by_account", "snapshots", "merkle_nodes"):
+            copy.execute(f"DELETE FROM ledger_{name} WHERE position > ?", last)
         copy.execute("UPDATE ledger_cursors SET position = ? WHERE position > ?", last, last)
 
     return act
@@ -249,6 +249,13 @@ def _derived(at: int, snapshot: int) -> Iterator[Case]:
             f"UPDATE ledger_snapshots SET position = {snapshot + 1}",
         ("a snapshot beyond the log", "snapshot", far):
             f"UPDATE ledger_snapshots SET position = {far}",
+        ("a Merkle node of another level", "tree", 32):
+            "UPDATE ledger_merkle_nodes SET level = 6 WHERE position = 32 AND level = 5",
+        ("a Merkle node that is gone", "tree", 48):
+            "DELETE FROM ledger_merkle_nodes WHERE position = 48",
+        ("a Merkle node beyond the tree", "tree", far):
+            f"INSERT INTO ledger_merkle_nodes SELECT {far}, level, hash FROM ledger_merkle_nodes "
+            "WHERE position = 16",
         ("a table that is gone", "postings", None): "ALTER TABLE ledger_postings RENAME TO gone",
     }  # fmt: skip
     for (name, check, position), sql in plain.items():
@@ -258,15 +265,18 @@ def _derived(at: int, snapshot: int) -> Iterator[Case]:
     yield Case("a snapshot that says other things, hashed again", _other_snapshot, "snapshot",
                snapshot)  # fmt: skip
     yield Case("a byte of the kept frontier",
-               _edit_body("ledger_cursors", "name = 'merkle_frontier'"), "frontier",
+               _edit_body("ledger_cursors", "name = 'merkle_tree'"), "frontier",
                snapshot)  # fmt: skip
+    yield Case("a byte of a Merkle node",
+               _edit_body("ledger_merkle_nodes", "position = 64 AND level = 5", "hash"), "tree",
+               64)  # fmt: skip
 
 
-def _edit_body(table: str, where: str) -> Callable[[Copy], object]:
+def _edit_body(table: str, where: str, column: str = "body") -> Callable[[Copy], object]:
     def act(copy: Copy) -> None:
-        body = bytearray(copy.execute(f"SELECT body FROM {table} WHERE {where}")[0][0])
+        body = bytearray(copy.execute(f"SELECT {column} FROM {table} WHERE {where}")[0][0])
         body[len(body) // 2] ^= 1
-        copy.execute(f"UPDATE {table} SET body = ? WHERE {where}", bytes(body))
+        copy.execute(f"UPDATE {table} SET {column} = ? WHERE {where}", bytes(body))
 
     return act
 

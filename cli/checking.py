@@ -1,0 +1,61 @@
+"""``check-proof``, also as a program of its own that loads no store: ``etsledger-check-proof``."""
+
+from typing import IO, TYPE_CHECKING
+
+import click
+
+from etsledger.cli.failures import REFUSED
+from etsledger.cli.group import StandaloneCommand
+from etsledger.cli.output import Output, output_option
+from etsledger.cli.trust import public_key_option, read_kept_head
+
+if TYPE_CHECKING:
+    from etsledger.ledger.proofs import Verdict
+
+
+@click.command("check-proof", cls=StandaloneCommand)
+@click.argument("file", type=click.File("rb"))
+@click.option(
+    "--head", "kept", type=click.File("rb"), metavar="FILE", required=True,
+    help="The head that was kept elsewhere, as 'etsledger head' printed it.",
+)  # fmt: skip
+@public_key_option
+@output_option
+def check_proof(file: IO[bytes], kept: IO[bytes], public_key: str | None, output: Output) -> None:
+    """Check a proof that 'etsledger prove' wrote to FILE, without any store.
+
+    Exits 1, and says what is wrong, unless the event in clear is that of the record, the
+    record is in the log of the kept head, and the log only grew between the two heads of the
+    proof. 'etsledger-check-proof' is the same as a program of its own.
+
+    \b
+    Example:
+      etsledger check-proof proof.json --head kept-elsewhere.json --public-key key.pem.pub
+    """
+    from etsledger.ledger.proofs import check_proof as check
+
+    head = read_kept_head(kept)
+    assert head is not None
+    verdict = check(file.read(), head, public_key=public_key)
+    output.one(verdict.as_dict(), lambda: verdict_in_words(verdict))
+    if not verdict.ok:
+        raise click.exceptions.Exit(REFUSED)
+
+
+def verdict_in_words(verdict: "Verdict") -> str:
+    """What checking a proof found, for people."""
+    if verdict.ok and verdict.event is not None:
+        event, head = verdict.event, verdict.head
+        signed = head.signed
+        by = f", signed by {signed.public_key} at {signed.signed_at}" if signed else ""
+        return (
+            f"proven: {event['type']} of command {event['command_id']!r} is the event at position "
+            f"{event['position']} of the log whose head at position {head.position} was kept{by}"
+        )
+    lines = [f"{one.check}: {one.message}" for one in verdict.wrong]
+    return "\n".join([*lines, f"not proven: {len(lines)} findings"])
+
+
+def main() -> None:
+    """The console script ``etsledger-check-proof``."""
+    check_proof.main(prog_name="etsledger-check-proof")

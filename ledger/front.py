@@ -1,0 +1,41 @@
+"""The names of the front door: ``from etsledger.ledger import …`` finds them here.
+
+They are loaded when the first of them is asked for, so that what needs no store (checking a
+proof) can use a module of this package without loading one.
+"""
+
+from etsledger.domain.errors import Refusal
+from etsledger.ledger.application import Ledger
+from etsledger.ledger.books import (
+    AllocationRow,
+    BalanceRow,
+    BankingRow,
+    ComplianceRow,
+    ComplianceSummaryRow,
+    CreditRow,
+    EventRow,
+    MarketRow,
+    StatementRow,
+    SupplyRow,
+)
+from etsledger.ledger.clock import Clock, system_clock
+from etsledger.ledger.comparisons import Addition, Replay, WhatIf
+from etsledger.ledger.errors import ImportRefused, LedgerError, StoreError
+from etsledger.ledger.explanations import BalanceExplanation, Explanation, YearExplanation
+from etsledger.ledger.heads import Head, read_head
+from etsledger.ledger.outcomes import Outcome
+from etsledger.ledger.proofs import Proof, Verdict, check_proof
+from etsledger.ledger.reconciliation import NearEvent, OutsideRow, ReconciliationRow
+from etsledger.ledger.signatures import new_key, read_public_key
+from etsledger.ledger.stretches import Line
+from etsledger.ledger.verify import Finding, Report
+
+__all__ = [
+    "Addition", "AllocationRow", "BalanceExplanation", "BalanceRow", "BankingRow", "Clock", "ComplianceRow",
+    "ComplianceSummaryRow", "CreditRow", "EventRow", "Explanation", "Finding", "Head", "ImportRefused", "Ledger",
+    "LedgerError", "Line", "MarketRow", "NearEvent", "Outcome", "OutsideRow", "Proof",
+    "ReconciliationRow", "Refusal", "Replay", "Report", "StatementRow", "StoreError", "SupplyRow",
+    "Verdict", "WhatIf",
+    "YearExplanation",
+    "check_proof", "new_key", "read_head", "read_public_key", "system_clock",
+]  # fmt: skip

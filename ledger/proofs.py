@@ -1,0 +1,307 @@
+"""Proofs that one event is in the log, and checking them without any store.
+
+A proof is one JSON object: the event in clear, its sealed record as it is hashed, the head of
+the log it was taken from, the inclusion path to that head's root, and perhaps an earlier
+head with the consistency path from it. Checking needs the head that was kept, SHA-256 and
+nothing of the ledger; what is wrong is said in plain words, as values.
+"""
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping
+from itertools import pairwise
+from typing import Any, Final, NamedTuple, cast
+
+from etsledger.ledger.errors import ImportRefused, ProofRefused
+from etsledger.ledger.heads import Head, read_head
+from etsledger.ledger.merkle import root_by_inclusion, roots_by_consistency
+from etsledger.ledger.signatures import doubt
+
+FORMAT: Final = "etsledger-proof-1"
+_MEMBERS: Final = {"event", "format", "head", "path", "record", "since"}
+_SINCE: Final = {"head", "path"}
+_LONGEST: Final = 64
+"""The hashes of the longest path: no log has more than 2^64 events."""
+
+
+class Since(NamedTuple):
+    """An earlier head of the same log, and the consistency path (hex) from it."""
+
+    head: Head
+    path: list[str]
+
+
+class Proof(NamedTuple):
+    """That one event is in the log of a head."""
+
+    event: dict[str, Any]
+    """In clear, as ``events`` shows it."""
+    record: str
+    """The canonical bytes that were hashed, as text."""
+    head: Head
+    path: list[str]
+    """The inclusion path in hex, from the leaf to the root."""
+    since: Since | None = None
+
+    def as_dict(self) -> dict[str, Any]:
+        """The JSON object that ``prove`` writes."""
+        since = self.since
+        return {
+            "event": self.event,
+            "format": FORMAT,
+            "head": self.head.point.as_dict(),
+            "path": self.path,
+            "record": self.record,
+            "since": since and {"head": since.head.point.as_dict(), "path": since.path},
+        }
+
+    def to_bytes(self) -> bytes:
+        """The file that ``prove`` writes: one line of JSON."""
+        return _dumps(self.as_dict()).encode() + b"\n"
+
+
+class Wrong(NamedTuple):
+    """One thing that is wrong with a proof."""
+
+    check: str
+    message: str
+
+
+class Verdict(NamedTuple):
+    """What checking a proof against a kept head found."""
+
+    wrong: list[Wrong]
+    event: dict[str, Any] | None
+    """The event, when the proof could be read; believe it only when nothing is wrong."""
+    head: Head
+
+    @property
+    def ok(self) -> bool:
+        """Whether the event is in the log of the kept head."""
+        return not self.wrong
+
+    def as_dict(self) -> dict[str, Any]:
+        """``{"ok", "position", "event_hash", "head", "findings"}``"""
+        event = self.event or {}
+        return {
+            "ok": self.ok,
+            "position": event.get("position"),
+            "event_hash": event.get("hash"),
+            "head": self.head.as_dict(),
+            "findings": [one._asdict() for one in self.wrong],
+        }
+
+
+def clear_event(record: Mapping[str, Any], digest: str) -> dict[str, Any]:
+    """The event of a record in clear, as ``events`` shows it."""
+    command = record["command"]
+    return {
+        "position": record["position"],
+        "registry": record["registry"],
+        "type": record["type"],
+        "effective_at": record["effective_at"],
+        "recorded_at": record["recorded_at"],
+        "command_id": command["id"],
+        "actor": command.get("actor"),
+        "approved_by": command.get("approved_by"),
+        "reference": command.get("reference"),
+        "reason": command.get("reason"),
+        "rulebook": record["rulebook"],
+        "data": record["data"],
+        "hash": digest,
+    }
+
+
+def read_proof(text: str | bytes) -> Proof:
+    """A proof as ``prove`` wrote it. Raises ProofRefused."""
+    try:
+        raw = _object(json.loads(text, object_pairs_hook=_once), _MEMBERS)
+        if raw["format"] != FORMAT:
+            raise ValueError(f"its format is {raw['format']!r}, this program knows {FORMAT!r}")
+        since = raw["since"]
+        if since is not None:
+            since = _object(since, _SINCE)
+            since = Since(_head(since["head"]), _path(since["path"]))
+        event, record = raw["event"], raw["record"]
+        if not (isinstance(event, dict) and isinstance(record, str)):
+            raise ValueError("its event or record is none")
+        event = cast(dict[str, Any], event)
+        return Proof(event, record, _head(raw["head"]), _path(raw["path"]), since)
+    except (ValueError, RecursionError, ImportRefused) as error:
+        raise ProofRefused(f"this is no proof as `etsledger prove` writes it: {error}") from None
+
+
+def check_proof(text: str | bytes, kept: Head, *, public_key: str | None = None) -> Verdict:
+    """Checks a proof against a head that was kept elsewhere, without any store.
+
+    With a ``public_key`` (hex) the head must be signed by that key.
+    """
+    said = doubt(kept, public_key)
+    wrong = [] if said is None else [Wrong("signature", said)]
+    try:
+        proof = read_proof(text)
+    except ProofRefused as error:
+        return Verdict([*wrong, Wrong("file", error.message)], None, kept)
+    wrong += [*_record(proof), *_paths(proof), *_kept(proof, kept)]
+    return Verdict(wrong, proof.event, kept)
+
+
+# -- the parts of it -------------------------------------------------------------------------
+
+
+def _record(proof: Proof) -> Iterator[Wrong]:
+    """The record against its own form, and the clear event against the record."""
+    try:
+        digest = hashlib.sha256(proof.record.encode()).hexdigest()
+        record = json.loads(
+            proof.record, object_pairs_hook=_in_order, parse_float=_no_number,
+            parse_constant=_no_number,
+        )  # fmt: skip
+        if _dumps(record) != proof.record:
+            raise ValueError("there are blanks or escapes in it")
+        clear = clear_event(record, digest)
+    except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
+        yield Wrong("record", f"the record is no canonical JSON of an event: {error}")
+        return
+    if proof.event.get("hash") != digest:
+        yield Wrong(
+            "record",
+            f"the record hashes to {digest}, the event in clear says {proof.event.get('hash')}: "
+            "one of the two was changed",
+        )  # fmt: skip
+    for place, said, sealed in _differences(proof.event, clear):
+        if place != "hash":
+            yield Wrong("event", f"{place}: the event in clear says {said}, its record {sealed}")
+
+
+def _paths(proof: Proof) -> Iterator[Wrong]:
+    head, since = proof.head, proof.since
+    root = bytes.fromhex(str(head.root))
+    try:
+        leaf = hashlib.sha256(proof.record.encode()).digest()
+        position = proof.event.get("position")
+        if type(position) is not int:
+            raise ValueError(f"the event stands at {position!r}, which is no position")
+        led = root_by_inclusion(leaf, position - 1, head.position, _bytes(proof.path))
+        if led != root:
+            raise ValueError(f"it leads to the root {led.hex()}, the proof's head has {head.root}")
+    except ValueError as error:
+        yield Wrong("inclusion", f"the inclusion path does not hold: {error}")
+    if since is None:
+        return
+    try:
+        older = bytes.fromhex(str(since.head.root))
+        path = _bytes(since.path)
+        first, second = roots_by_consistency(since.head.position, head.position, older, path)
+        if (first, second) != (older, root):
+            raise ValueError(
+                f"it leads from {first.hex()} to {second.hex()}, the proof says from "
+                f"{since.head.root} to {head.root}"
+            )
+        if since.head.position == head.position and since.head != head:
+            raise ValueError("two heads of the same position differ")
+    except ValueError as error:
+        yield Wrong("consistency", f"the consistency path does not hold: {error}")
+
+
+def _kept(proof: Proof, kept: Head) -> Iterator[Wrong]:
+    """The heads of the proof against the one that was kept."""
+    ours = [proof.head, *([proof.since.head] if proof.since else [])]
+    at = next((one for one in ours if one.position == kept.position), None)
+    if kept.root is None:
+        yield Wrong("head", "the kept head has no Merkle root, so nothing can be proven with it")
+    elif at is None:
+        known = " and ".join(str(one.position) for one in ours)
+        yield Wrong(
+            "head",
+            f"the kept head is at position {kept.position}, the proof leads to {known}: it was "
+            "made for another head; 'etsledger prove POSITION --head FILE' makes one for yours",
+        )  # fmt: skip
+    elif at != kept.point:
+        yield Wrong(
+            "head",
+            f"at position {kept.position} the kept head has hash {kept.hash} and root "
+            f"{kept.root}, the proof has {at.hash} and {at.root}: another history",
+        )  # fmt: skip
+    else:
+        position = proof.event.get("position")
+        if isinstance(position, int) and position > kept.position:
+            yield Wrong(
+                "head",
+                f"the event at position {position} was written after the kept head (position "
+                f"{kept.position}), which cannot vouch for it; check it with a later head",
+            )  # fmt: skip
+
+
+def _differences(said: Any, sealed: Any, place: str = "") -> Iterator[tuple[str, str, str]]:
+    if isinstance(said, dict) and isinstance(sealed, dict):
+        one, other = cast(dict[str, Any], said), cast(dict[str, Any], sealed)
+        for name in sorted(one.keys() | other.keys()):
+            where = f"{place}.{name}" if place else name
+            if name not in one or name not in other:
+                yield where, _short(one, name), _short(other, name)
+            else:
+                yield from _differences(one[name], other[name], where)
+    elif _dumps(said) != _dumps(sealed):
+        yield place, _dumps(said)[:80], _dumps(sealed)[:80]
+
+
+def _short(members: Mapping[str, Any], name: str) -> str:
+    return _dumps(members[name])[:80] if name in members else "nothing"
+
+
+# -- strict JSON -----------------------------------------------------------------------------
+
+
+def _dumps(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    members = dict(pairs)
+    if len(members) != len(pairs):
+        raise ValueError("a member stands in it twice")
+    return members
+
+
+def _in_order(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Members sorted by name as UTF-16, as RFC 8785 has it; none twice."""
+    keys = [name.encode("utf-16-be", "surrogatepass") for name, _ in pairs]
+    if any(one >= other for one, other in pairwise(keys)):
+        raise ValueError("its members are out of order")
+    return dict(pairs)
+
+
+def _no_number(text: str) -> Any:
+    raise ValueError(f"{text} is no whole number")
+
+
+def _object(value: Any, members: set[str]) -> dict[str, Any]:
+    if not isinstance(value, dict):
+        raise ValueError("there is no object where one is due")
+    given = cast(dict[str, Any], value)
+    if given.keys() != members:
+        odd = sorted(given.keys() ^ members)
+        raise ValueError(f"it has other members than it should: {', '.join(odd)}")
+    return given
+
+
+def _head(value: Any) -> Head:
+    head = read_head(_dumps(value))
+    if head.root is None or head.signed is not None:
+        raise ValueError("a head in it has no root, or more than a root")
+    return head
+
+
+def _path(value: Any) -> list[str]:
+    if not isinstance(value, list) or len(cast(list[Any], value)) > _LONGEST:
+        raise ValueError("a path in it is none")
+    path = cast(list[Any], value)
+    for step in path:
+        if not isinstance(step, str) or len(step) != 64 or step.strip("0123456789abcdef"):
+            raise ValueError("a step of a path is no hash")
+    return path
+
+
+def _bytes(path: list[str]) -> list[bytes]:
+    return [bytes.fromhex(step) for step in path]
