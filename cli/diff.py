@@ -80,7 +80,7 @@ def diff(
             events=events,
         )  # fmt: skip
         if output.form == "table":
-            output.rows(map(_told, rows), _COLUMNS, nothing="no difference")
+            output.rows(_aligned(list(map(_told, rows))), _COLUMNS, nothing="no difference")
         else:
             output.rows(rows, DiffRow.__annotations__)
         if not rows:
@@ -110,6 +110,15 @@ def _told(row: "DiffRow") -> dict[str, Any]:
         "change": "" if row["change"] is None else f"{row['change']:+,}",
         "by": "; ".join(told),
     }
+
+
+def _aligned(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Numbers and statuses, with their ends below each other."""
+    for name in ("from", "to", "change"):
+        width = max((len(row[name]) for row in rows), default=0)
+        for row in rows:
+            row[name] = row[name].rjust(width)
+    return rows
 
 
 def _shown(value: int | str | None) -> str:

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from banking_books import BEFORE, NEW, TODAY, BankingBook
 from etsledger.ledger import Ledger
 from etsledger.ledger.provenance import TraceRow
 from helpers import ON_SQLITE, REGISTRY, UNIT, DayBook, SteppingClock, send_all, trial_registry
@@ -172,3 +173,61 @@ def test_a_question_that_is_none_is_refused(
 ) -> None:
     with pytest.raises(ValueError, match=said):
         book.ledger.trace(**question)
+
+
+# -- through the chain, and across vintages ----------------------------------------------------
+
+
+@pytest.fixture
+def bank(ledger: Ledger, clock: SteppingClock) -> BankingBook:
+    """July 2026; ``plant`` holds 100, 200 and 300 t of 2021, 2022 and 2023."""
+    clock.now = TODAY
+    book = BankingBook(ledger)
+    for unit, quantity in (("CEA:2021", 100), ("CEA:2022", 200), ("CEA:2023", 300)):
+        book.give(quantity, unit, at=BEFORE)
+    return book
+
+
+def test_a_tonne_that_was_carried_over_goes_on_as_one_of_the_new_vintage(
+    bank: BankingBook,
+) -> None:
+    carried = bank.carry(250).positions[0]
+    first, second = bank.ledger.trace(unit=NEW, account="plant-1")
+    assert (first["first"], first["last"], first["issued_as"]) == (1, 100, "CEA:2021")
+    assert (second["first"], second["last"], second["issued_as"]) == (101, 250, "CEA:2022")
+    old = second["way"][-2]
+    assert (old["position"], old["unit"], old["to"]) == (carried, "CEA:2022", "converted-out")
+    new = second["way"][-1]
+    assert (new["position"], new["unit"], new["from"]) == (carried, NEW, "converted-in")
+    assert (old["last"] - old["first"], new["first"], new["last"]) == (149, 101, 250)
+    there = bank.ledger.trace(unit="CEA:2022", serials=(old["first"], old["last"]))
+    assert [(row["held_as"], row["account"], row["way"]) for row in there] == [
+        (NEW, "plant-1", second["way"])
+    ]
+
+
+def test_a_number_of_an_old_vintage_is_found_where_its_tonne_is_now(bank: BankingBook) -> None:
+    bank.carry(300, unit="CEA:2023", at="2026-02-01")
+    bank.traded("plant-1", "other-1", 120, NEW, "2026-03-02T10:00:00+08:00")
+    carried = [row for row in bank.ledger.trace(unit="CEA:2023") if row["held_as"] == NEW]
+    assert [(row["quantity"], row["account"]) for row in carried] == [
+        (120, "other-1"),
+        (180, "plant-1"),
+    ]
+    assert [row["way"][-1]["first"] for row in carried] == [1, 121]
+
+
+def test_what_passes_through_an_account_in_one_event_does_not_mix_with_what_it_holds(
+    bank: BankingBook,
+) -> None:
+    bank.give(70, "CEA:2024", "hubei", at=BEFORE)
+    bank.give(100, "CEA:2024", at=BEFORE)
+    numbers = [(row["first"], row["account"]) for row in bank.ledger.trace(account="plant-1")]
+    assert numbers[-1] == (10_000_071, "plant-1")
+    bank.verified(1_000, at="2025-06-01")
+    bank.met(50, at="2025-11-01")
+    (row,) = bank.ledger.trace(account="retired")
+    assert (row["first"], row["last"]) == (10_000_071, 10_000_120)
+    last = row["way"][-1]
+    assert (last["from"], last["to"]) == ("plant-1", "retired")
+    assert last["via"] == ["hubei", "authority"]
