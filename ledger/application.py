@@ -26,6 +26,7 @@ from etsledger.ledger.books import (
     MarketQuestion,
     MarketRow,
     ReconcileQuestion,
+    ReportQuestion,
     StatementQuestion,
     StatementRow,
     SupplyQuestion,
@@ -274,6 +275,14 @@ class Ledger:
         Raises ValueError for a text that is no time.
         """
         return self._books.events(**question)
+
+    def report(self, subject: str, **question: Unpack[ReportQuestion]) -> str:
+        """One self-contained HTML page on an entity or a registry, to hand to a regulator.
+
+        ``lang`` is "en" or "zh". The same question gives the same text. Raises ValueError for
+        a text that is no time, and when ``subject`` is neither or could be several.
+        """
+        return self._books.report(subject, **question)
 
     def reconcile(
         self, rows: Iterable[OutsideRow], **question: Unpack[ReconcileQuestion]

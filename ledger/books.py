@@ -360,6 +360,12 @@ class EventsQuestion(Viewpoint, total=False):
     back_dated: bool
 
 
+class ReportQuestion(Viewpoint, total=False):
+    """What narrows a report; ``lang`` is "en" or "zh"."""
+
+    lang: str
+
+
 class ReconcileQuestion(Viewpoint, total=False):
     """What narrows a comparison with a statement; see ``Ledger.reconcile``."""
 
@@ -420,6 +426,8 @@ class Books(Protocol):
     def credits(self, **question: Unpack[CreditsQuestion]) -> list[CreditRow]: ...
 
     def events(self, **question: Unpack[EventsQuestion]) -> Iterator[EventRow]: ...
+
+    def report(self, subject: str, **question: Unpack[ReportQuestion]) -> str: ...
 
     def reconcile(
         self, rows: Iterable[OutsideRow], **question: Unpack[ReconcileQuestion]

@@ -271,6 +271,27 @@ class LedgerBooks:
             as_of=None if as_of is None else view.as_of, back_dated=back_dated, limit=limit,
         )  # fmt: skip
 
+    def report(
+        self,
+        subject: str,
+        *,
+        registry: str | None = None,
+        as_of: When = None,
+        known_at: KnownAt = None,
+        lang: str = "en",
+    ) -> str:
+        """See ``Ledger.report``."""
+        from etsledger.projections.report.gather import Asked
+        from etsledger.projections.report.page import render_report
+
+        view, _ = self._view(as_of, known_at)
+        state = self._years.of_entity(subject, self._store.head_position())
+        asked = Asked(
+            self._store, self._parties, state, view, self.balances, self.statement, self.supply,
+            self.compliance, self.allocation, self.events,
+        )  # fmt: skip
+        return render_report(asked, subject, registry, lang)
+
     def reconcile(
         self, rows: Iterable[OutsideRow], **question: Unpack[ReconcileQuestion]
     ) -> list[ReconciliationRow]:
