@@ -35,7 +35,7 @@ _WORDS = {"unit_id", "class", "rule", "source"}
 _ALWAYS = {"amount", "rule", "source"}
 
 
-class _Notes:
+class Notes:
     """Sources, numbered in the order in which they are cited."""
 
     def __init__(self) -> None:
@@ -63,7 +63,7 @@ Step = tuple[str, int | None, str]
 
 def in_words(row: "AllocationRow") -> str:
     """The calculation for people."""
-    notes = _Notes()
+    notes = Notes()
     parts = ["\n".join(_head(row))]
     if row["lines"]:
         parts.append(as_text(_lines(row["lines"], notes)))
@@ -90,7 +90,7 @@ def _head(row: "AllocationRow") -> Iterator[str]:
         yield f"DRAFT: {what} on a text for comment"
 
 
-def _lines(lines: list[dict[str, Any]], notes: _Notes) -> Table:
+def _lines(lines: list[dict[str, Any]], notes: Notes) -> Table:
     generating = any(line.get("electricity") is not None for line in lines)
     columns = _GENERATING if generating else _INDUSTRIAL
     table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False)
@@ -124,12 +124,12 @@ def _decimal(text: str) -> str:
     return f"{int(whole):,}{point}{fraction}" if whole.isdigit() else one_line(text)
 
 
-def _steps(row: "AllocationRow", notes: _Notes) -> Iterator[Step]:
+def _steps(row: "AllocationRow", notes: Notes) -> Iterator[Step]:
     yield from _to_entitlement(row, notes)
     yield from _to_difference(row, notes)
 
 
-def _to_entitlement(row: "AllocationRow", notes: _Notes) -> Iterator[Step]:
+def _to_entitlement(row: "AllocationRow", notes: Notes) -> Iterator[Step]:
     computed = row["computed"]
     if row["lines"]:
         yield "subtotal", row["subtotal"], ""
@@ -152,7 +152,7 @@ def _to_entitlement(row: "AllocationRow", notes: _Notes) -> Iterator[Step]:
     yield "= entitlement", row["entitlement"], remark + notes.cite_rest(row["source"])
 
 
-def _to_difference(row: "AllocationRow", notes: _Notes) -> Iterator[Step]:
+def _to_difference(row: "AllocationRow", notes: Notes) -> Iterator[Step]:
     if row["pre_allocation"] is None:
         yield "- pre-allocated", row["pre_allocated"], ""
     else:
@@ -167,7 +167,7 @@ def _to_difference(row: "AllocationRow", notes: _Notes) -> Iterator[Step]:
         yield "= difference", difference, _moved(row, difference)
 
 
-def _in_advance(advance: dict[str, Any], notes: _Notes) -> Iterator[Step]:
+def _in_advance(advance: dict[str, Any], notes: Notes) -> Iterator[Step]:
     custody = ", in custody" if advance["in_custody"] else ""
     said = [
         f"{advance['rule']} {notes.cite(advance['source'])}",

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from functools import cache
 from typing import Any, Final, NamedTuple
 
-from sqlalchemy import bindparam, func, or_, select, tuple_
+from sqlalchemy import BigInteger, Text, bindparam, func, literal, select, tuple_
 
 from etsledger.domain.events import ALL_UNITS
 from etsledger.ledger.store import Store
@@ -17,8 +17,11 @@ from etsledger.ledger.tables import postings, postings_by_account
 _i, _p = postings_by_account.c, postings.c
 Place = tuple[int, int]
 """Effective time (microseconds) and position: the order of a statement."""
-_END: Final = (2**63 - 1, 2**63 - 1)
+END: Final = (2**63 - 1, 2**63 - 1)
 BEGINNING: Final = (-(2**63) + 1, 0)
+
+
+RESERVED: Final = ("frozen", "pledged", "pending", "restricted", "stopped")
 
 
 class Moved(NamedTuple):
@@ -42,6 +45,16 @@ class Tally(NamedTuple):
     postings: int
 
 
+class Slot(NamedTuple):
+    """What a stretch of effective time comes to, and the first and last position in it."""
+
+    number: int
+    quantity: int
+    postings: int
+    first: int
+    last: int
+
+
 class Holding(NamedTuple):
     """The postings of an account and unit up to ``upto``, of which the index has ``done``."""
 
@@ -52,6 +65,7 @@ class Holding(NamedTuple):
     upto: int
 
     def values_of(self, bucket: str) -> dict[str, Any]:
+        """The values that a question about a bucket binds."""
         return {
             "registry": self.registry, "account": self.account, "unit": self.unit,
             "bucket": bucket, "done": min(self.done, self.upto), "upto": self.upto,
@@ -63,7 +77,7 @@ class Holding(NamedTuple):
         bucket: str,
         *,
         after: Place = BEGINNING,
-        upto: Place = _END,
+        upto: Place = END,
         limit: int,
         latest: bool,
     ) -> list[Moved]:
@@ -81,16 +95,34 @@ class Holding(NamedTuple):
         return found[-limit:] if latest else found[:limit]
 
     def tally(
-        self, store: Store, bucket: str, *, after: Place = BEGINNING, upto: Place = _END
+        self, store: Store, bucket: str, *, after: Place = BEGINNING, upto: Place = END
     ) -> Tally:
         """The sum of the movements with ``after < place <= upto``."""
+        return _added((
+            self.indexed(store, bucket, after=after, upto=upto),
+            self.unindexed(store, bucket, after=after, upto=upto),
+        ))  # fmt: skip
+
+    def indexed(self, store: Store, bucket: str, *, after: Place, upto: Place) -> Tally:
+        """The same of what the index has."""
         values = self.values_of(bucket) | _bounds(after, upto)
-        index, late = _tally_query()
         with store.engine.connect() as connection:
-            rows = [connection.execute(index, values).one()]
-            if self.done < self.upto:
-                rows.append(connection.execute(late, values).one())
-        return _added(rows)
+            return _added([connection.execute(_tally_query()[0], values).one()])
+
+    def unindexed(self, store: Store, bucket: str, *, after: Place, upto: Place) -> Tally:
+        """The same of what the index has not got."""
+        if self.done >= self.upto:
+            return Tally(0, 0)
+        values = self.values_of(bucket) | _bounds(after, upto)
+        with store.engine.connect() as connection:
+            return _added([connection.execute(_tally_query()[1], values).one()])
+
+    def slots(self, store: Store, bucket: str, width: int) -> list[Slot]:
+        """What the index has, summed by stretches of ``width`` microseconds of effective time."""
+        values = self.values_of(bucket) | _bounds(BEGINNING, END) | {"width": width}
+        with store.engine.connect() as connection:
+            rows: list[Any] = list(connection.execute(_slots_query(), values).all())
+        return [Slot(*map(int, row)) for row in rows]
 
     def known_later(
         self, store: Store, bucket: str, known: int, upto: Place, limit: int
@@ -111,17 +143,18 @@ class Holding(NamedTuple):
         return found[:limit], _added((one.quantity, one.postings) for one in found)
 
 
-def tallies(store: Store, holding: Holding, at: int) -> dict[tuple[str, str], Tally]:
-    """By unit (``*`` for freezes of a whole account) and bucket, effective by ``at``."""
+def reserved(store: Store, holding: Holding, at: int) -> dict[tuple[str, str], int]:
+    """By unit (``*`` for freezes of a whole account) and bucket, all but ``held``: tonnes
+    effective by ``at``; counts of freezes for ``stopped``."""
     values = {**holding.values_of(""), "at": at}
-    index, late = _tallies_query()
-    found: dict[tuple[str, str], Tally] = {}
+    index, late = _reserved_query()
+    found: dict[tuple[str, str], int] = {}
     with store.engine.connect() as connection:
         rows: list[Any] = list(connection.execute(index, values).all())
         if holding.done < holding.upto:
             rows += connection.execute(late, values).all()
-    for unit, bucket, quantity, number in rows:
-        found[unit, bucket] = _added([found.get((unit, bucket), Tally(0, 0)), (quantity, number)])
+    for unit, bucket, quantity in rows:
+        found[unit, bucket] = found.get((unit, bucket), 0) + int(quantity)
     return found
 
 
@@ -183,6 +216,16 @@ def _tally_query() -> tuple[Any, Any]:
 
 
 @cache
+def _slots_query() -> Any:
+    c, known = _RANGES[0]
+    # Floor, also before 1970: a quotient of integers is cut off towards zero.
+    width = bindparam("width", type_=BigInteger)
+    number = (c.effective_at - ((c.effective_at % width) + width) % width) // width
+    sums = (func.sum(c.quantity), func.count(), func.min(c.position), func.max(c.position))
+    return select(number, *sums).where(*_of_holding(c, known)).group_by(number).order_by(number)
+
+
+@cache
 def _known_later_query() -> tuple[Any, Any]:
     index, late = (
         select(c.effective_at, c.position, func.sum(c.quantity), func.count())
@@ -194,12 +237,12 @@ def _known_later_query() -> tuple[Any, Any]:
 
 
 @cache
-def _tallies_query() -> tuple[Any, Any]:
+def _reserved_query() -> tuple[Any, Any]:
     index, late = (
-        select(c.unit, c.bucket, func.sum(c.quantity), func.count())
+        select(c.unit, c.bucket, func.sum(c.quantity))
         .where(c.account == bindparam("account"), c.registry == bindparam("registry"))
-        .where(or_(c.unit == bindparam("unit"), c.unit == ALL_UNITS))
-        .where(c.effective_at <= bindparam("at"), known)
+        .where(c.unit.in_((bindparam("unit", type_=Text), literal(ALL_UNITS))))
+        .where(c.bucket.in_(RESERVED), c.effective_at <= bindparam("at"), known)
         .group_by(c.unit, c.bucket)
         for c, known in _RANGES
     )

@@ -11,18 +11,19 @@ from etsledger.domain.corrections import MovementReversed
 from etsledger.domain.events import ALL_UNITS
 from etsledger.domain.times import iso, to_micros
 from etsledger.ledger.explanations import BalanceExplanation, Explanation, Page
-from etsledger.ledger.holdings import BEGINNING, Holding, Moved, Place, Tally, tallies
+from etsledger.ledger.holdings import BEGINNING, END, Holding, Moved, Place, Tally, reserved
 from etsledger.ledger.store import Store
 from etsledger.projections.events import event_row
 from etsledger.projections.explain_facts import Fact, Facts
 from etsledger.projections.explain_nodes import TONNES, node, part
+from etsledger.projections.explain_openings import Openings
 from etsledger.projections.instants import Viewpoint
 from etsledger.projections.parties import Parties
 
 LIMIT: Final = 50
 """Movements of a page unless the question says otherwise."""
 RESERVED: Final = ("frozen", "pledged", "pending", "restricted")
-_NOTHING: Final = Tally(0, 0)
+_LAST: Final = 2**63 - 1
 _CLAIMS: Final = ("freeze", "pledge", "surrender", "lock")
 
 
@@ -38,6 +39,7 @@ class BalanceQuestion(NamedTuple):
 
 def explained_balance(
     store: Store,
+    openings: Openings,
     facts: Facts,
     parties: Parties,
     asked: BalanceQuestion,
@@ -58,20 +60,16 @@ def explained_balance(
     if registry is None or whose is None:
         return None
     then = Holding(registry, asked.account, asked.unit, done, view.upto)
-    sums = tallies(store, then, at)
-    held = sums.get((asked.unit, "held"), _NOTHING)
-    shown, opening, page = _page(store, then, at, held, asked)
+    sums = reserved(store, then, at)
+    held = openings.tally(then, (at, _LAST))
+    shown, opening, page = _page(store, openings, then, at, held, asked)
     parts = _parts(facts, shown, "movement")
     _add_rest(parts, shown, opening, held, page)
     now = then._replace(upto=head, done=min(done, head))
-    since = _since(store, facts, now, view.upto, at, asked.limit)
+    since = _since(store, openings, facts, now, view.upto, at, asked.limit)
     _mark_reversals(parts, [*parts, *since])
-    stopped = {
-        unit
-        for unit in (asked.unit, ALL_UNITS)
-        if sums.get((unit, "stopped"), _NOTHING).quantity > 0
-    }
-    kept = {bucket: sums.get((asked.unit, bucket), _NOTHING) for bucket in RESERVED}
+    stopped = {unit for unit in (asked.unit, ALL_UNITS) if sums.get((unit, "stopped"), 0) > 0}
+    kept = {bucket: sums.get((asked.unit, bucket), 0) for bucket in RESERVED}
     owner = f" of {whose.entity}" if whose.entity else ""
     root = node(
         "quantity", f"{asked.account}{owner} holds {asked.unit}", held.quantity, TONNES,
@@ -103,10 +101,10 @@ def _registry_of(account: str, parties: Parties, upto: int) -> str | None:
 
 
 def _page(
-    store: Store, then: Holding, at: int, held: Tally, asked: BalanceQuestion
+    store: Store, openings: Openings, then: Holding, at: int, held: Tally, asked: BalanceQuestion
 ) -> tuple[list[Moved], Tally, Page]:
     """The movements to show, what comes before them, and where the neighbours are."""
-    end: Place = (at, 2**63 - 1)
+    end: Place = (at, _LAST)
     if asked.after is None:
         shown = then.movements(store, "held", upto=end, limit=asked.limit, latest=True)
         opening = _less(held, shown)
@@ -115,7 +113,7 @@ def _page(
         begin = min(_place(store, asked.after), end)
         shown = then.movements(store, "held", after=begin, upto=end, limit=asked.limit,
                                latest=False)  # fmt: skip
-        opening = then.tally(store, "held", upto=begin)
+        opening = openings.tally(then, begin)
     before = opening.postings
     later = _less(held, shown).postings - before
     previous = None
@@ -190,17 +188,18 @@ def _part(facts: Facts, fact: Fact, tonnes: int, key: str) -> Explanation:
 
 
 def _since(
-    store: Store, facts: Facts, now: Holding, known: int, at: int, limit: int
+    store: Store, openings: Openings, facts: Facts, now: Holding, known: int, at: int, limit: int
 ) -> list[Explanation]:
     """What was recorded later of that time, and what takes effect after it."""
-    end: Place = (at, 2**63 - 1)
+    end: Place = (at, _LAST)
     late, of_late = now.known_later(store, "held", known, end, limit)
     told = [_named(one) for one in _parts(facts, late, "known_later")]
     told += _more("known_later", late, of_late, "recorded since")
     after = now.movements(store, "held", after=end, limit=limit + 1, latest=False)
     whole = Tally(sum(m.quantity for m in after), sum(m.postings for m in after))
     if len(after) > limit:
-        after, whole = after[:limit], now.tally(store, "held", after=end)
+        sums = openings.tally(now, END), openings.tally(now, end)
+        after, whole = after[:limit], Tally(*(a - b for a, b in zip(*sums, strict=True)))
     told += _parts(facts, after, "later")
     return told + _more("later", after, whole, "effective after that")
 
@@ -244,19 +243,19 @@ def _of_which(
     then: Holding,
     at: int,
     held: int,
-    kept: dict[str, Tally],
+    kept: dict[str, int],
     stopped: set[str],
     limit: int,
 ) -> list[Explanation]:
     """What can leave, and each reservation with what made it."""
-    reserved: list[Explanation] = []
-    for bucket, tally in kept.items():
-        if tally.quantity:
-            claims = _claims(store, facts, then, at, bucket, tally, limit)
-            reserved.append(node(bucket, bucket, tally.quantity, TONNES, because=claims))
+    told: list[Explanation] = []
+    for bucket, tonnes in kept.items():
+        if tonnes:
+            claims = _claims(store, facts, then, at, bucket, tonnes, limit)
+            told.append(node(bucket, bucket, tonnes, TONNES, because=claims))
     free = [part("quantity", "held", held)]
-    free += [part(b, b, -tally.quantity) for b, tally in kept.items() if tally.quantity]
-    available = max(0, held - sum(tally.quantity for tally in kept.values()))
+    free += [part(bucket, bucket, -tonnes) for bucket, tonnes in kept.items() if tonnes]
+    available = max(0, held - sum(kept.values()))
     if stopped:
         why = [
             claim
@@ -267,14 +266,14 @@ def _of_which(
             {**part("stopped", "kept in by a freeze of all of it", -available), "because": why}
         )
         available = 0
-    return [node("available", "can leave", available, TONNES, because=free), *reserved]
+    return [node("available", "can leave", available, TONNES, because=free), *told]
 
 
 def _claims(
-    store: Store, facts: Facts, then: Holding, at: int, bucket: str, tally: Tally | None, limit: int
+    store: Store, facts: Facts, then: Holding, at: int, bucket: str, tonnes: int | None, limit: int
 ) -> list[Explanation]:
     """The open freezes, pledges, surrenders or locks of a bucket; those that ended are left out."""
-    moved = then.movements(store, bucket, upto=(at, 2**63 - 1), limit=limit, latest=True)
+    moved = then.movements(store, bucket, upto=(at, _LAST), limit=limit, latest=True)
     found = facts.at(one.position for one in moved)
     sums: dict[object, int] = {}
     claims: list[tuple[object, Moved]] = []
@@ -289,9 +288,9 @@ def _claims(
         for claim, one in claims
         if sums[claim] != 0
     ]
-    if tally is None:  # counts of freezes are no tonnes
+    if tonnes is None:  # counts of freezes are no tonnes
         return [{**one, "value": None, "unit": None, "sign": None} for one in told]
-    rest = tally.quantity - sum(one.quantity for one in moved)
+    rest = tonnes - sum(one.quantity for one in moved)
     if rest:
         told.insert(0, part("opening", "by earlier facts", rest))
     return told

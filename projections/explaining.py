@@ -10,6 +10,7 @@ from etsledger.projections.explain_balance import LIMIT, BalanceQuestion, explai
 from etsledger.projections.explain_compliance import explained_compliance
 from etsledger.projections.explain_event import ExplainedEvent
 from etsledger.projections.explain_facts import Facts
+from etsledger.projections.explain_openings import Openings
 from etsledger.projections.instants import viewpoint
 from etsledger.projections.parties import Parties
 from etsledger.projections.years import Years
@@ -21,6 +22,7 @@ class Explaining:
     def __init__(self, store: Store, clock: Clock, parties: Parties, years: Years) -> None:
         self._store, self._clock = store, clock
         self._parties, self._years = parties, years
+        self._openings = Openings(store)
         self._facts = Facts(store, parties, years.of_entity)
 
     def event(self, position: int) -> Explanation | None:
@@ -53,7 +55,7 @@ class Explaining:
         self._parties.follow(head)
         asked = BalanceQuestion(account, unit, registry, limit, after)
         return explained_balance(
-            self._store, self._facts, self._parties, asked, view, head=head,
+            self._store, self._openings, self._facts, self._parties, asked, view, head=head,
             done=indexed(self._store, head),
         )  # fmt: skip
 
