@@ -28,10 +28,10 @@ def show(found: "WhatIf") -> None:
     )  # fmt: skip
     _table(
         "refused that were accepted",
-        [{"position": one.position, "id": one.id, "command": one.command,
+        [{"position": one.position, "id": one.id,
           "because of": ", ".join(one.because_of), "reason": _words(one.refusal)}
          for one in found.refused],
-        ("position", "id", "command", "because of", "reason"),
+        ("position", "id", "because of", "reason"),
     )  # fmt: skip
     _table("entitlements (tonnes)", _amounts(found.entitlements, "entitlement"),
            ("entity", "year", "before", "after", "difference"))  # fmt: skip
@@ -63,16 +63,22 @@ def _summary(found: "WhatIf") -> list[str]:
     lines.append(f"{counts['refused']:,} refused that {were} accepted{because}")
     lines.append(f"{counts['otherwise']:,} accepted with another result")
     differ, tonnes = _differ(counts["entitlements"]), counts["entitlement_tonnes"]
-    lines.append(f"{counts['entitlements']:,} of the entitlements {differ}: {tonnes:+,} t")
+    in_all = f": {tonnes:+,} t in all" if found.entitlements else ""
+    lines.append(f"{counts['entitlements']:,} of the entitlements {differ}{in_all}")
     lines.append(
         f"{counts['statuses']:,} of the statuses and {counts['balances']:,} of the balances "
-        f"differ as of {readable(found.as_of)}"
+        f"differ as of {_time(found.as_of)}"
     )
     if found.same_log:
         lines.append("the log would be the same, to its last hash")
     if found.kept is not None:
         lines.append(f"these books are kept in {found.kept}")
     return lines
+
+
+def _time(instant: str) -> str:
+    text = readable(instant)
+    return f"the end of {text[:10]}" if text.endswith("23:59:59.999999") else text
 
 
 def _differ(count: int) -> str:
@@ -98,6 +104,8 @@ def _amounts(changes: Sequence["Change"], field: str) -> list[Row]:
         if not one.has(field):
             continue
         before, after = one.of(one.before, field), one.of(one.after, field)
+        if field == "quantity":  # no such row: nothing was ever there
+            before, after = before or 0, after or 0
         difference = f"{(after or 0) - (before or 0):+,}"
         rows.append({**one.key, "before": before, "after": after, "difference": difference})
     return rows
@@ -125,7 +133,7 @@ def show_replay(found: "Replay") -> None:
     """Whether the log alone makes what the tables say."""
     counted = ", ".join(f"{count:,} {name}" for name, count in found.compared.items())
     echo(f"made again from the log up to position {found.position}, hash {found.hash}")
-    echo(f"compared as of {readable(found.as_of)}: {counted}")
+    echo(f"compared as of {_time(found.as_of)}: {counted}")
     rows = [
         {
             "table": one.table,

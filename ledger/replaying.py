@@ -161,9 +161,8 @@ def _prepared(addition: Addition) -> Prepared:
     try:
         return prepare(addition.command)
     except InvalidCommand as refusal:
-        if addition.place:
-            refusal.message = f"{addition.place}: {refusal.message}"
-        raise
+        where = f"{addition.place}: " if addition.place else ""
+        raise InvalidCommand(f"{where}{refusal.message}", **refusal.numbers) from None
 
 
 def check_ids(store: Store, ids: Iterable[str]) -> None:
