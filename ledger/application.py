@@ -21,6 +21,7 @@ from etsledger.ledger.books import (
     DiffQuestion,
     EventRow,
     EventsQuestion,
+    ExplainBalanceQuestion,
     Instants,
     KnownAt,
     MarketQuestion,
@@ -40,19 +41,14 @@ from etsledger.ledger.changes import DiffRow
 from etsledger.ledger.clock import Clock, system_clock
 from etsledger.ledger.commandfile import prepare
 from etsledger.ledger.comparisons import Addition, Replay, WhatIf
-from etsledger.ledger.explanations import (
-    BalanceExplanation,
-    ExplainBalanceQuestion,
-    Explanation,
-    YearExplanation,
-)
+from etsledger.ledger.explanations import BalanceExplanation, Explanation, YearExplanation
 from etsledger.ledger.heads import Head
 from etsledger.ledger.opening import open_store
 from etsledger.ledger.outcomes import Outcome
 from etsledger.ledger.portable import export_lines, import_lines
+from etsledger.ledger.proofs import Proof
 from etsledger.ledger.provenance import TraceRow
 from etsledger.ledger.reconciliation import OutsideRow, ReconciliationRow
-from etsledger.ledger.proofs import Proof
 from etsledger.ledger.signatures import sign
 from etsledger.ledger.store import Store
 from etsledger.ledger.stretches import CHUNK, Commands, Sendable, Stretch, numbered, turns

@@ -14,7 +14,7 @@ from etsledger.domain.state import State
 from etsledger.ledger.changes import DiffRow
 from etsledger.ledger.clock import Clock
 from etsledger.ledger.comparisons import Addition, Replay, WhatIf
-from etsledger.ledger.explanations import Explains
+from etsledger.ledger.explanations import BalanceExplanation, Explanation, YearExplanation
 from etsledger.ledger.provenance import TraceRow
 from etsledger.ledger.reconciliation import OutsideRow, ReconciliationRow, StatementKind
 from etsledger.ledger.store import Store
@@ -394,6 +394,38 @@ class DiffQuestion(TypedDict, total=False):
     entity: str | None
     unit: str | None
     events: int
+
+
+class ExplainBalanceQuestion(TypedDict, total=False):
+    """What narrows the explanation of a balance.
+
+    ``limit`` movements (50) are told: those that follow the movement at position ``after``
+    in the order of the statement (0: the first ones), or without it the latest.
+    """
+
+    registry: str | None
+    as_of: When
+    known_at: KnownAt
+    limit: int
+    after: int | None
+
+
+class Explains(Protocol):
+    """What can be explained; None for what the books do not know."""
+
+    def event(self, position: int) -> Explanation | None: ...
+
+    def balance(
+        self, account: str, unit: str, **question: Unpack[ExplainBalanceQuestion]
+    ) -> BalanceExplanation | None: ...
+
+    def compliance(
+        self, entity: str, year: int, **question: Unpack[Viewpoint]
+    ) -> YearExplanation | None: ...
+
+    def allocation(
+        self, entity: str, year: int, **question: Unpack[Viewpoint]
+    ) -> YearExplanation | None: ...
 
 
 class Books(Protocol):

@@ -3,10 +3,8 @@
 The same tree for people and programs; ``etsledger.projections.explain_*`` fill it.
 """
 
-from typing import TYPE_CHECKING, Protocol, TypedDict, Unpack
-
-if TYPE_CHECKING:
-    from etsledger.ledger.books import EventRow, KnownAt, Viewpoint, When
+from collections.abc import Mapping
+from typing import Any, TypedDict
 
 
 class Explanation(TypedDict):
@@ -17,7 +15,8 @@ class Explanation(TypedDict):
     zero where the name says so); a reason has none. ``unit`` is what the value is counted in
     (``t``, ``CNY``, ``CNY/t``); None for a text. ``since`` is what was recorded or takes
     effect after the point of view. ``rule`` is an id of the rules of this project, ``source``
-    the document behind it by the keys of the ``rulebook``.
+    the document behind it by the keys of the ``rulebook``; ``event`` is the fact as ``events``
+    shows it.
     """
 
     key: str
@@ -28,7 +27,7 @@ class Explanation(TypedDict):
     rule: str | None
     source: str | None
     rulebook: dict[str, str] | None
-    event: "EventRow | None"
+    event: Mapping[str, Any] | None
     because: list["Explanation"]
     since: list["Explanation"]
 
@@ -69,35 +68,3 @@ class YearExplanation(Explanation):
     year: int
     as_of: str
     known_at: int
-
-
-class ExplainBalanceQuestion(TypedDict, total=False):
-    """What narrows the explanation of a balance.
-
-    ``limit`` movements (50) are told: those that follow the movement at position ``after``
-    in the order of the statement (0: the first ones), or without it the latest.
-    """
-
-    registry: str | None
-    as_of: "When"
-    known_at: "KnownAt"
-    limit: int
-    after: int | None
-
-
-class Explains(Protocol):
-    """What can be explained; None for what the books do not know."""
-
-    def event(self, position: int) -> Explanation | None: ...
-
-    def balance(
-        self, account: str, unit: str, **question: Unpack[ExplainBalanceQuestion]
-    ) -> BalanceExplanation | None: ...
-
-    def compliance(
-        self, entity: str, year: int, **question: "Unpack[Viewpoint]"
-    ) -> YearExplanation | None: ...
-
-    def allocation(
-        self, entity: str, year: int, **question: "Unpack[Viewpoint]"
-    ) -> YearExplanation | None: ...

@@ -16,6 +16,7 @@ from etsledger.ledger.books import (
     ComplianceSummaryRow,
     CreditRow,
     EventRow,
+    Explains,
     Instants,
     KnownAt,
     MarketRow,
@@ -28,7 +29,6 @@ from etsledger.ledger.books import (
 from etsledger.ledger.changes import DiffRow
 from etsledger.ledger.clock import Clock
 from etsledger.ledger.comparisons import Addition, Replay, WhatIf
-from etsledger.ledger.explanations import Explains
 from etsledger.ledger.postings import INDEX, LAG, Sum, merge_index, sums
 from etsledger.ledger.provenance import TraceRow
 from etsledger.ledger.rebuild import rebuild_from_log

@@ -1,6 +1,9 @@
 """Why: the chain of facts behind an event, a balance, an allocation or a status."""
 
-from etsledger.ledger.books import KnownAt, When
+from typing import Unpack
+
+from etsledger.ledger.books import ExplainBalanceQuestion, KnownAt, When
+from etsledger.ledger.books import Viewpoint as ViewpointQuestion
 from etsledger.ledger.clock import Clock
 from etsledger.ledger.explanations import BalanceExplanation, Explanation, YearExplanation
 from etsledger.ledger.postings import indexed
@@ -11,7 +14,7 @@ from etsledger.projections.explain_compliance import explained_compliance
 from etsledger.projections.explain_event import ExplainedEvent
 from etsledger.projections.explain_facts import Facts
 from etsledger.projections.explain_openings import Openings
-from etsledger.projections.instants import viewpoint
+from etsledger.projections.instants import Viewpoint, viewpoint
 from etsledger.projections.parties import Parties
 from etsledger.projections.years import Years
 
@@ -39,56 +42,39 @@ class Explaining:
         ).tree(fact)  # fmt: skip
 
     def balance(
-        self,
-        account: str,
-        unit: str,
-        *,
-        registry: str | None = None,
-        as_of: When = None,
-        known_at: KnownAt = None,
-        limit: int = LIMIT,
-        after: int | None = None,
+        self, account: str, unit: str, **question: Unpack[ExplainBalanceQuestion]
     ) -> BalanceExplanation | None:
         """See ``Ledger.explain_balance``."""
-        head = self._store.head_position()
-        view = viewpoint(self._store, self._clock, as_of, known_at, head)
-        self._parties.follow(head)
-        asked = BalanceQuestion(account, unit, registry, limit, after)
+        asked = BalanceQuestion(
+            account, unit, question.get("registry"), question.get("limit", LIMIT),
+            question.get("after"),
+        )  # fmt: skip
+        head, view = self._view(question.get("as_of"), question.get("known_at"))
         return explained_balance(
             self._store, self._openings, self._facts, self._parties, asked, view, head=head,
             done=indexed(self._store, head),
         )  # fmt: skip
 
     def compliance(
-        self,
-        entity: str,
-        year: int,
-        *,
-        registry: str | None = None,
-        as_of: When = None,
-        known_at: KnownAt = None,
+        self, entity: str, year: int, **question: Unpack[ViewpointQuestion]
     ) -> YearExplanation | None:
         """See ``Ledger.explain_compliance``."""
-        head = self._store.head_position()
-        view = viewpoint(self._store, self._clock, as_of, known_at, head)
-        self._parties.follow(head)
-        state = self._years.of_entity(entity, head)
+        head, view = self._view(question.get("as_of"), question.get("known_at"))
+        state, registry = self._years.of_entity(entity, head), question.get("registry")
         return explained_compliance(
             self._store, self._facts, state, view, head, entity, year, registry
         )
 
     def allocation(
-        self,
-        entity: str,
-        year: int,
-        *,
-        registry: str | None = None,
-        as_of: When = None,
-        known_at: KnownAt = None,
+        self, entity: str, year: int, **question: Unpack[ViewpointQuestion]
     ) -> YearExplanation | None:
         """See ``Ledger.explain_allocation``."""
+        head, view = self._view(question.get("as_of"), question.get("known_at"))
+        state, registry = self._years.of_entity(entity, head), question.get("registry")
+        return explained_allocation(self._store, self._facts, state, view, entity, year, registry)
+
+    def _view(self, as_of: When, known_at: KnownAt) -> tuple[int, Viewpoint]:
         head = self._store.head_position()
         view = viewpoint(self._store, self._clock, as_of, known_at, head)
         self._parties.follow(head)
-        state = self._years.of_entity(entity, head)
-        return explained_allocation(self._store, self._facts, state, view, entity, year, registry)
+        return head, view
