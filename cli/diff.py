@@ -45,8 +45,9 @@ def _instants(context: click.Context, parameter: click.Parameter, given: str | N
 @entity_option
 @unit_option
 @click.option(
-    "--events", type=click.IntRange(min=0), default=20, show_default=True, metavar="N",
-    help="Name at most so many events of each change.",
+    "--events", type=click.IntRange(min=0), metavar="N",
+    help="Name at most so many events of each change. Default: 20, or fewer where more than a "
+    "thousand numbers changed.",
 )  # fmt: skip
 @output_option
 @pass_settings
@@ -58,7 +59,7 @@ def diff(
     account: str | None,
     entity: str | None,
     unit: str | None,
-    events: int,
+    events: int | None,
     output: Output,
 ) -> None:
     """Show what changed in balances and compliance between two instants, and by which events.

@@ -41,15 +41,19 @@ _MADE_OF: Final[dict[str, tuple[str, ...]]] = {
 and what it left, the ``rules`` in force."""
 
 
+Told = tuple[datetime, int]
+"""The effective time and the position of a fact."""
+
+
 def changed_years(
-    store: Store,
     state: State,
+    store: Store,
     before: Viewpoint,
     after: Viewpoint,
     registry: str | None,
     entity: str | None,
-) -> Iterator[tuple[DiffRow, list[int]]]:
-    """The columns that differ, by registry, entity and year, each with its events' positions."""
+) -> Iterator[tuple[DiffRow, list[Told]]]:
+    """The columns that differ, by registry, entity and year, each with the facts behind it."""
     was, now = (_standings(store, state, view, registry, entity) for view in (before, after))
     for key in sorted(was.keys() | now.keys()):
         one, other = was.get(key), now.get(key)
@@ -62,6 +66,7 @@ def changed_years(
             first, last = _cell(one, field), _cell(other, field)
             if first == last:
                 continue
+            found = sorted({fact for kind in kinds for fact in facts.get(kind, ())})
             numbers = isinstance(first or 0, int) and isinstance(last or 0, int)
             row: DiffRow = {
                 "what": "compliance",
@@ -75,11 +80,10 @@ def changed_years(
                 "to": last,
                 "change": int(last or 0) - int(first or 0) if numbers else None,
                 "deadline": _passed(shown["deadline"], before, after),
-                "event_count": 0,
+                "event_count": len(found),
                 "events": [],
             }
-            found = sorted({fact for kind in kinds for fact in facts.get(kind, ())})
-            yield row, [position for _, position in found]
+            yield row, found
 
 
 Standing = dict[tuple[str, str, int], ComplianceRow]
@@ -111,11 +115,11 @@ def _passed(deadline: str | None, before: Viewpoint, after: Viewpoint) -> str | 
 
 def _facts(
     registry: RegistryState, entity: str, year: int, before: Viewpoint, after: Viewpoint
-) -> dict[str, list[tuple[datetime, int]]]:
+) -> dict[str, list[Told]]:
     """Effective times and positions of what counts at one viewpoint only, by kind."""
     book = registry.years.get(entity, {}).get(year, EMPTY)
     known = registry.entities[entity]
-    facts: dict[str, Iterable[tuple[datetime, int]]] = {
+    facts: dict[str, Iterable[Told]] = {
         kind: [(entry.at, entry.position) for entry in getattr(book, kind)]
         for kind in book.__struct_fields__
     }

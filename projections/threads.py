@@ -147,45 +147,47 @@ class Threads:
 
     def _thread(self, position: int, legs: Legs) -> bool:
         """Moves the ranges of one event; False, and nothing is done, if they are not there."""
-        via: tuple[str, ...] = ()
         if len(legs) == 2 and legs[0][1] < 0 and legs[0][0] != legs[1][0]:
-            (source, _), (target, quantity) = legs
-            moves = ((source, target, quantity),)
-        else:
-            moves, via = _net(legs)
-        holdings, given = self.holdings, self.given
-        short = {source: 0 for source, _, _ in moves if source not in _SOURCES}
+            source, (target, quantity) = legs[0][0], legs[1]
+            if source not in _SOURCES and self.holdings.holds(source) < quantity:
+                return False
+            self._move(position, source, target, quantity)
+            return True
+        moves, via = _net(legs)
+        short: dict[str, int] = {}
         for source, _, quantity in moves:
-            if source in short:
-                short[source] += quantity
-        if any(holdings.holds(source) < quantity for source, quantity in short.items()):
+            if source not in _SOURCES:
+                short[source] = short.get(source, 0) + quantity
+        if any(self.holdings.holds(source) < quantity for source, quantity in short.items()):
             return False
-        first = given[position][0] if position in given else 0
+        born = 0
         for source, target, quantity in moves:
-            if source in _SOURCES:
-                taken = [(first, first + quantity - 1)]
-                first += quantity
-            else:
-                taken = holdings.take(source, quantity)
-            for piece in taken:
-                holdings.put(target, *piece)
-            if target == CONVERTED_OUT:
-                self.left.setdefault(position, []).extend(taken)
-            self._keep(position, source, target, via, taken)
+            self._move(position, source, target, quantity, via, born)
+            born += quantity if source in _SOURCES else 0
         return True
 
-    def _keep(
-        self, position: int, source: str, target: str, via: tuple[str, ...], taken: list[Range]
-    ) -> None:
-        low, high = self._low, self._high
+    def _move(
+        self, position: int, source: str, target: str, quantity: int,
+        via: tuple[str, ...] = (), born: int = 0,
+    ) -> None:  # fmt: skip
+        """Moves one part of an event, after ``born`` tonnes that came to be in it."""
+        holdings = self.holdings
+        if source in _SOURCES:
+            first = self.given[position][0] + born
+            taken = [(first, first + quantity - 1)]
+        else:
+            taken = holdings.take(source, quantity)
+        if target == CONVERTED_OUT:
+            self.left.setdefault(position, []).extend(taken)
+        low, high, index = self._low, self._high, len(self.moves)
         kept = False
         for first, last in taken:
-            if last < low or first > high:
-                continue
-            kept = True
-            self._firsts.append(max(first, low))
-            self._lasts.append(min(last, high))
-            self._of_move.append(len(self.moves))
+            holdings.put(target, first, last)
+            if last >= low and first <= high:
+                kept = True
+                self._firsts.append(max(first, low))
+                self._lasts.append(min(last, high))
+                self._of_move.append(index)
         if kept:
             self.moves.append(Move(position, source, target, via))
 
