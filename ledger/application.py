@@ -310,7 +310,8 @@ class Ledger:
     ) -> list[DiffRow]:
         """What changed in balances and compliance between two (as-of, known-at) pairs (tonnes).
 
-        Each row with the events that count at one of them only, ``events`` (20) at most.
+        Each row with the events that count at one of them only, ``events`` at most: 20 unless
+        told otherwise, or fewer (one at least) where more than a thousand rows changed.
         Compliance is left out when an ``account`` or ``unit`` is asked for. Raises ValueError
         for a text that is no time.
         """

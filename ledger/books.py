@@ -387,13 +387,14 @@ class TraceQuestion(Viewpoint, total=False):
 
 
 class DiffQuestion(TypedDict, total=False):
-    """What narrows a comparison of two instants; ``events`` is how many to tell a row."""
+    """What narrows a comparison of two instants; ``events`` is how many to tell a row (20;
+    unless told otherwise fewer where more than a thousand rows changed, but one at least)."""
 
     registry: str | None
     account: str | None
     entity: str | None
     unit: str | None
-    events: int
+    events: int | None
 
 
 class ExplainBalanceQuestion(TypedDict, total=False):

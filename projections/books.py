@@ -327,7 +327,7 @@ class LedgerBooks:
         account: str | None = None,
         entity: str | None = None,
         unit: str | None = None,
-        events: int = 20,
+        events: int | None = None,
     ) -> list[DiffRow]:
         """See ``Ledger.diff``."""
         from etsledger.projections.diff import diff_rows
