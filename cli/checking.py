@@ -7,7 +7,7 @@ import click
 from etsledger.cli.failures import REFUSED
 from etsledger.cli.group import StandaloneCommand
 from etsledger.cli.output import Output, output_option
-from etsledger.cli.trust import public_key_option, read_kept_head
+from etsledger.cli.trust import public_key_option, read_kept_head, read_key_file
 
 if TYPE_CHECKING:
     from etsledger.ledger.proofs import Verdict
@@ -21,7 +21,9 @@ if TYPE_CHECKING:
 )  # fmt: skip
 @public_key_option
 @output_option
-def check_proof(file: IO[bytes], kept: IO[bytes], public_key: str | None, output: Output) -> None:
+def check_proof(
+    file: IO[bytes], kept: IO[bytes], key_file: IO[bytes] | None, output: Output
+) -> None:
     """Check a proof that 'etsledger prove' wrote to FILE, without any store.
 
     Exits 1, and says what is wrong, unless the event in clear is that of the record, the
@@ -36,7 +38,7 @@ def check_proof(file: IO[bytes], kept: IO[bytes], public_key: str | None, output
 
     head = read_kept_head(kept)
     assert head is not None
-    verdict = check(file.read(), head, public_key=public_key)
+    verdict = check(file.read(), head, public_key=read_key_file(key_file))
     output.one(verdict.as_dict(), lambda: verdict_in_words(verdict))
     if not verdict.ok:
         raise click.exceptions.Exit(REFUSED)

@@ -19,14 +19,15 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 
 def public_key_option(command: F) -> F:
-    """``--public-key``; hands the command the key in hex as its argument ``public_key``."""
+    """``--public-key``; hands the command the file as its argument ``key_file``."""
     return click.option(
-        "--public-key", type=click.File("rb"), callback=_public_key, metavar="FILE",
+        "--public-key", "key_file", type=click.File("rb"), metavar="FILE",
         help="The public key (PEM) that the head must be signed by.",
     )(command)  # fmt: skip
 
 
-def _public_key(_: click.Context, __: click.Parameter, file: IO[bytes] | None) -> str | None:
+def read_key_file(file: IO[bytes] | None) -> str | None:
+    """The key in a file that --public-key names, in hex. Raises KeyRefused."""
     if file is None:
         return None
     from etsledger.ledger.signatures import read_public_key
@@ -51,7 +52,7 @@ def _public_key(_: click.Context, __: click.Parameter, file: IO[bytes] | None) -
 def verify(
     settings: Settings,
     kept: tuple[IO[bytes], ...],
-    public_key: str | None,
+    key_file: IO[bytes] | None,
     chain: bool,
     upcast: bool,
     output: Output,
@@ -66,10 +67,11 @@ def verify(
     Example:
       etsledger verify --head kept-elsewhere.json --public-key key.pem.pub
     """
-    if upcast and (kept or chain or public_key):
+    if upcast and (kept or chain or key_file):
         raise click.UsageError("--upcast reads events and nothing else: give it alone")
-    if public_key and not kept:
+    if key_file and not kept:
         raise click.UsageError("--public-key is the key of a signed head: give --head, too")
+    public_key = read_key_file(key_file)
     heads = [head for head in map(read_kept_head, kept) if head is not None]
     with (
         settings.open() as ledger,

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from typing import Any, Final
 
-from sqlalchemy import insert, select, tuple_
+from sqlalchemy import insert
 from sqlalchemy.exc import SQLAlchemyError
 
 from etsledger.ledger.errors import ProofRefused, StoreDamaged
@@ -178,16 +178,18 @@ class Tree:
     def _read(self, parts: set[tuple[int, int]]) -> dict[tuple[int, int], bytes]:
         if not parts:
             return {}
-        columns = merkle_nodes.c
-        query = select(merkle_nodes).where(
-            tuple_(columns.position, columns.level).in_(sorted(parts))
+        # CROSS JOIN: SQLite keeps its order, so each part is one look-up; a row value with IN
+        # reads the whole table.
+        query = (
+            f"WITH wanted (position, level) AS (VALUES {', '.join(map(str, sorted(parts)))}) "
+            f"SELECT n.position, n.level, n.hash FROM wanted CROSS JOIN {merkle_nodes.name} n "
+            "WHERE n.position = wanted.position AND n.level = wanted.level"
         )
         try:
-            with self._store.engine.connect() as connection:
-                rows = connection.execute(query).all()
-        except SQLAlchemyError as error:
+            rows = [row for chunk in self._store.scan(query) for row in chunk]
+        except StoreDamaged as error:
             raise _not_ours() from error
-        found = {(row.position, row.level): bytes(row.hash) for row in rows}
+        found = {(position, level): bytes(node) for position, level, node in rows}
         if found.keys() != parts:
             raise _not_ours()
         return found
