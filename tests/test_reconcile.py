@@ -17,7 +17,7 @@ from etsledger.ledger import Ledger, OutsideRow, ReconciliationRow
 from etsledger.ledger.csvtable import WrongColumns
 from etsledger.ledger.eutl import ConversionRefused
 from etsledger.ledger.outside import Statement, read_statement
-from helpers import BEGIN, REGISTRY, UNIT, DayBook, SteppingClock
+from helpers import BEGIN, REGISTRY, UNIT, DayBook, SteppingClock, send_all, trial_registry
 
 END = "2024-01-01"
 
@@ -90,7 +90,8 @@ def test_a_holding_that_only_they_have_is_missing_here(year: Ledger) -> None:
 def test_a_holding_that_only_we_have_is_missing_there(year: Ledger) -> None:
     said = [row for row in holdings(year, as_of=END) if row["account"] != "baosteel-1"]
     assert kinds(year.reconcile(said, registry=REGISTRY, as_of=END)) == {"matched": len(said)}
-    for covers in ({"every_account": True}, {"accounts": ["baosteel-1"]}):
+    coverage: list[dict[str, Any]] = [{"every_account": True}, {"accounts": ["baosteel-1"]}]
+    for covers in coverage:
         found = the_break(year.reconcile(said, registry=REGISTRY, as_of=END, **covers))
         assert (found["kind"], found["account"], found["ours"], found["theirs"]) == (
             "missing_there", "baosteel-1", 50, None
@@ -113,13 +114,16 @@ def test_nothing_there_and_nothing_here_agree(year: Ledger) -> None:
 
 def test_a_statement_of_one_unit_does_not_miss_the_others(year: Ledger) -> None:
     said = [OutsideRow(account="crrc-1", unit=UNIT, quantity=520)]
-    when = {"registry": REGISTRY, "as_of": "2023-02-01"}
+    when: dict[str, Any] = {"registry": REGISTRY, "as_of": "2023-02-01"}
     assert kinds(year.reconcile(said, **when)) == {"differing": 1, "missing_there": 1}
     assert kinds(year.reconcile(said, unit=UNIT, **when)) == {"differing": 1}
 
 
 def test_the_books_are_asked_at_both_clocks(year: Ledger) -> None:
-    for when in ({"as_of": "2023-04-01"}, {"as_of": END, "known_at": 12}, {"as_of": "2022-12-31"}):
+    asked: list[dict[str, Any]] = [
+        {"as_of": "2023-04-01"}, {"as_of": END, "known_at": 12}, {"as_of": "2022-12-31"},
+    ]  # fmt: skip
+    for when in asked:
         said = holdings(year, **when)
         found = year.reconcile(said, registry=REGISTRY, every_account=True, **when)
         assert kinds(found) == ({"matched": len(said)} if said else {})
@@ -494,7 +498,8 @@ def test_each_seeded_change_of_movements_is_found_as_its_kind(
             touched = said.pop()
             expected = {"matched": len(said), "missing_there": 1}
         case "add":
-            touched = {**touched, "quantity": 10**9, "reference": None, "date": "2022-01-01"}
+            touched = touched.copy()
+            touched.update(quantity=10**9, reference=None, date="2022-01-01")
             said.append(touched)
             expected["missing_here"] = 1
         case "quantity":
@@ -526,8 +531,6 @@ def many(tmp_path_factory: pytest.TempPathFactory) -> Ledger:
     """Forty transfers, many of them alike but for their document."""
     path = tmp_path_factory.mktemp("many") / "books.db"
     ledger = Ledger.open(path, create=True, clock=SteppingClock("2024-12-01"))
-    from helpers import send_all, trial_registry
-
     send_all(ledger, trial_registry())
     book, chance = DayBook(ledger), random.Random(5)
     for account in MANY:

@@ -1,7 +1,8 @@
 """The plots of the page, as inline SVG without a script, the same bytes every time."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date, timedelta
+from importlib import import_module
 from typing import Any, Final
 
 from etsledger.projections.report.flows import Series
@@ -32,11 +33,9 @@ def holdings_plot(series: Series, until: int, title: str) -> str:
     """Steps of holdings by unit up to a day; empty when there is nothing to plot."""
     if not series:
         return ""
-    import pygal
-
     first = min(points[0][0] for points in series.values())
     last = max(until, first + 1, *(points[-1][0] for points in series.values()))
-    chart = pygal.XY(
+    chart = _library().XY(
         **_common([ink(number) for number in range(len(series))]),
         show_dots=False, stroke_style={"width": 2}, xrange=(first, last), include_x_axis=True,
         x_value_formatter=_day,
@@ -47,29 +46,32 @@ def holdings_plot(series: Series, until: int, title: str) -> str:
         for day, tonnes in points:
             steps += [(day, steps[-1][1]), (day, tonnes)]
         chart.add(unit, [*steps, (last, steps[-1][1])])
-    return _svg(chart, "holdings", title)
+    return _svg(chart, "holdings", title, _WIDE)
 
 
 def obligation_plot(
-    years: Sequence[str], parts: dict[str, Sequence[int]], names: dict[str, str], title: str
+    years: Sequence[str], parts: Mapping[str, Sequence[int]], names: dict[str, str], title: str
 ) -> str:
     """A bar a year: what met the obligation and what is open; empty without a year."""
     if not years:
         return ""
-    import pygal
-
-    chart = pygal.StackedBar(**_common([MET[part] for part in parts]), margin_bottom=10)
+    wide = min(_WIDE, 220 + 130 * len(years))
+    chart = _library().StackedBar(**{**_common([MET[part] for part in parts]), "width": wide})
     chart.x_labels = list(years)
     for part, tonnes in parts.items():
         chart.add(names[part], list(tonnes))
-    return _svg(chart, "obligation", title)
+    return _svg(chart, "obligation", title, wide)
+
+
+def _library() -> Any:
+    """Loaded for a page only; it has no types."""
+    import_module("pygal.style")
+    return import_module("pygal")
 
 
 def _common(colors: Sequence[str]) -> dict[str, Any]:
-    from pygal.style import Style
-
     family = "inherit"
-    style = Style(
+    style = _library().style.Style(
         background="transparent", plot_background="transparent", colors=tuple(colors),
         foreground="#38474f", foreground_strong="#1d2b32", foreground_subtle="#9aa7ad",
         guide_stroke_color="#d5dcdf", major_guide_stroke_color="#b9c4c9",
@@ -108,17 +110,18 @@ def _ticks(first: int, last: int) -> list[int]:
     return [first, last]
 
 
-def _svg(chart: Any, name: str, title: str) -> str:
+def _svg(chart: Any, name: str, title: str, wide: int) -> str:
     """The drawing as an element of the page: no script, no comment with today's date."""
-    from xml.etree import ElementTree
+    from xml.etree import ElementTree as ET
 
     chart.uuid = f"plot-{name}"
     chart.title = None
     root = chart.render_tree()
     _strip(root)
     root.set("role", "img")
+    root.set("style", f"width:{100 * wide // _WIDE}%")
     root.set("aria-label", title)
-    text: str = ElementTree.tostring(root, encoding="unicode")
+    text: str = ET.tostring(root, encoding="unicode")
     return text
 
 

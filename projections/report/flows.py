@@ -28,7 +28,7 @@ class Flows(NamedTuple):
     """The movements of a registry."""
 
     movements: list[dict[str, Any]]
-    count: int
+    number: int
     by_type: list[dict[str, Any]]
     circulation: Series
 

@@ -21,18 +21,25 @@ _TEXTS: Final[dict[str, tuple[str, str]]] = {
     ),
     "clocks_title": ("What this page answers", "本报告回答的问题"),
     "clocks": (
-        "Every figure on this page counts the facts that had taken effect by {as_of}, as the "
-        "books knew them at position {position} of the log, which was recorded at {recorded}. "
-        "What took effect later, or was recorded later, is not in it. All times are those of "
-        "Beijing (+08:00); quantities are whole tonnes of CO2 equivalent.",
-        "本页所有数字均以两个时间为准:截至 {as_of} 已经生效的事实,且以账簿日志第 {position} 号"
-        "(登记于 {recorded})时所知为限。此后才生效或此后才登记的事实不计入。"
-        "时间均为北京时间(+08:00);数量单位为吨二氧化碳当量,取整数。",
+        (
+            "Every figure on this page counts the facts that had taken effect by {as_of}, as the "
+            "books knew them at position {position} of the log, which was recorded at {recorded}. "
+            "What took effect later, or was recorded later, is not in it. All times are those of "
+            "Beijing (+08:00); quantities are whole tonnes of CO2 equivalent."
+        ),
+        (
+            "本页所有数字均以两个时间为准：截至 {as_of} 已经生效的事实，"
+            "且以账簿日志第 {position} 号（登记于 {recorded}）时所知为限。此后才生效或此后才登记的事实不计入。"
+            "时间均为北京时间（+08:00）；数量单位为吨二氧化碳当量，取整数。"
+        ),
     ),
-    "clock_as_of": ("As of (effective time)", "截至(生效时间)"),
-    "clock_known": ("Known at (recorded time)", "所知截至(登记时间)"),
+    "clock_as_of": ("As of (effective time)", "截至（生效时间）"),
+    "clock_known": ("Known at (recorded time)", "所知截至（登记时间）"),
     "position": ("position", "序号"),
-    "position_n": ("position {position}, recorded {recorded}", "第 {position} 号,登记于 {recorded}"),
+    "position_n": (
+        "position {position}, recorded {recorded}",
+        "第 {position} 号，登记于 {recorded}",
+    ),
     "end_of": ("end of {date}", "{date} 日终"),
     # key numbers
     "held": ("Held", "持有量"),
@@ -57,12 +64,12 @@ _TEXTS: Final[dict[str, tuple[str, str]]] = {
     "holdings_over_time": ("Holdings over time", "持有量变化"),
     "holdings_over_time_is": (
         "Tonnes held at the end of each day on which something moved, by unit.",
-        "每个有变动之日日终的持有量(吨),按配额种类。",
+        "每个有变动之日日终的持有量（吨），按配额种类。",
     ),
     "in_circulation": ("Units in circulation over time", "存续配额变化"),
     "in_circulation_is": (
         "Tonnes issued and neither retired nor cancelled nor converted, by unit.",
-        "已发放且未清缴、未注销、未结转的配额(吨),按配额种类。",
+        "已发放且未清缴、未注销、未结转的配额（吨），按配额种类。",
     ),
     "supply": ("Supply", "配额总量"),
     "authority": ("Authority", "主管部门"),
@@ -76,9 +83,14 @@ _TEXTS: Final[dict[str, tuple[str, str]]] = {
     "yes": ("yes", "是"),
     "no": ("NO", "否"),
     "supply_is": (
-        "Issued and converted in = authority + provinces + holders + reserve + retired + "
-        "cancelled + converted out.",
-        "发放量 + 结转转入 = 主管部门 + 省级账户 + 持有账户 + 储备 + 已清缴注销 + 自愿注销 + 结转转出。",
+        (
+            "Issued and converted in = authority + provinces + holders + reserve + retired + "
+            "cancelled + converted out."
+        ),
+        (
+            "发放量 + 结转转入 = 主管部门 + 省级账户 + 持有账户 + 储备 + 已清缴注销 + "
+            "自愿注销 + 结转转出。"
+        ),
     ),
     # compliance
     "compliance": ("Obligation against surrender", "应清缴量与清缴情况"),
@@ -91,34 +103,34 @@ _TEXTS: Final[dict[str, tuple[str, str]]] = {
     "offsets": ("Offsets", "抵销"),
     "green_power": ("Green power", "绿电"),
     "outstanding": ("Outstanding", "未清缴量"),
-    "open": ("Outstanding, nothing submitted", "未清缴(未提交)"),
+    "open": ("Outstanding, nothing submitted", "未清缴（未提交）"),
     "deadline": ("Deadline", "清缴截止时间"),
     "status": ("Status", "履约状态"),
-    "fine": ("Fine (CNY)", "罚款(元)"),
+    "fine": ("Fine (CNY)", "罚款（元）"),
     "how_met": ("The obligation and how it was met", "应清缴量的履行情况"),
     "how_met_is": (
         "Tonnes by compliance year; a whole bar is the obligation.",
-        "按履约年度(吨);整条为应清缴量。",
+        "按履约年度（吨）；整条为应清缴量。",
     ),
     "by_status": ("Entities by status", "按履约状态统计的单位数"),
     "left_out_rows": (
         "{shown} of {all} rows are shown: first those that are not compliant.",
-        "共 {all} 行,列出 {shown} 行,未履约者在前。",
+        "共 {all} 行，列出 {shown} 行，未履约者在前。",
     ),
     # allocation
     "allocation": ("Allocation, line by line", "配额核算明细"),
     "no_allocation": ("No allocation is on record.", "没有配额分配的记录。"),
-    "allocation_of": ("{year}, {unit}", "{year} 年度,{unit}"),
+    "allocation_of": ("{year}, {unit}", "{year} 年度，{unit}"),
     "final_by": (
         "Final: by command {command}, position {position}.",
-        "已最终核定:指令 {command},第 {position} 号。",
+        "已最终核定：指令 {command}，第 {position} 号。",
     ),
     "in_place_of": ("It stands in place of command {command}.", "取代指令 {command}。"),
     "not_final": (
         "Not final: what is on record would give this.",
-        "尚未最终核定:以下按现有记录试算。",
+        "尚未最终核定：以下按现有记录试算。",
     ),
-    "not_computed": ("Not final, and not to be computed yet.", "尚未最终核定,目前无法核算。"),
+    "not_computed": ("Not final, and not to be computed yet.", "尚未最终核定，目前无法核算。"),
     "restated_since": (
         "The report was restated since.",
         "此后排放报告已更正。",
@@ -126,17 +138,17 @@ _TEXTS: Final[dict[str, tuple[str, str]]] = {
     "is_draft": ("Rests on a DRAFT for comment.", "依据征求意见稿。"),
     "line": ("Unit or line", "机组或生产线"),
     "class": ("Class or product", "机组类别或产品"),
-    "emissions": ("Emissions (t)", "排放量(吨)"),
-    "electricity_mwh": ("Electricity (MWh)", "供(发)电量(MWh)"),
-    "heat_gj": ("Heat (GJ)", "供热量(GJ)"),
-    "output_t": ("Output (t)", "产量(吨)"),
+    "emissions": ("Emissions (t)", "排放量（吨）"),
+    "electricity_mwh": ("Electricity (MWh)", "供（发）电量（MWh）"),
+    "heat_gj": ("Heat (GJ)", "供热量（GJ）"),
+    "output_t": ("Output (t)", "产量（吨）"),
     "intensity": ("Intensity", "碳排放强度"),
     "benchmark": ("Benchmark", "基准值"),
     "heat_benchmark": ("Heat benchmark", "供热基准值"),
     "factor": ("Factor", "修正系数"),
     "electricity": ("For electricity", "电量配额"),
     "heat": ("For heat", "热量配额"),
-    "amount": ("Amount (t)", "配额(吨)"),
+    "amount": ("Amount (t)", "配额（吨）"),
     "rule": ("Rule", "规则"),
     "source": ("Source", "依据"),
     "step_subtotal": ("Sum of the lines", "各行合计"),
@@ -144,35 +156,43 @@ _TEXTS: Final[dict[str, tuple[str, str]]] = {
     "step_approved": ("The authority's figure", "主管部门核定量"),
     "step_adjustment": ("Adjustment {rule}", "调整 {rule}"),
     "step_entitlement": ("Entitlement", "核定配额"),
-    "step_pre_allocated": ("less pre-allocated", "减:预分配"),
-    "step_deductions": ("less deducted", "减:核减"),
-    "step_deduction": ("deduction {deduction}: {remaining} t remain", "核减 {deduction}:余 {remaining} 吨"),
+    "step_pre_allocated": ("less pre-allocated", "减：预分配"),
+    "step_deductions": ("less deducted", "减：核减"),
+    "step_deduction": (
+        "deduction {deduction}: {remaining} t remain",
+        "核减 {deduction}：余 {remaining} 吨",
+    ),
     "step_difference": ("Difference", "差额"),
     "step_recalled": ("of it recalled", "其中已收回"),
     "step_recall_open": ("of it still to be recalled", "其中待收回"),
-    "handed_out": ("to be handed out at the end", "多退少补:补发"),
-    "to_recall": ("to be recalled", "多退少补:收回"),
-    "gap_is": ("gap rate {rate} % of verified emissions", "缺口率 {rate} %(占经核查排放量)"),
+    "handed_out": ("to be handed out at the end", "多退少补：补发"),
+    "to_recall": ("to be recalled", "多退少补：收回"),
+    "gap_is": ("gap rate {rate} % of verified emissions", "缺口率 {rate} %（占经核查排放量）"),
     "documents": ("Documents cited", "所引文件"),
     "mark_adopted": (
         "[ADOPTED]: this ledger's own choice where the texts are silent or contradict each other.",
-        "[ADOPTED]:文件未作规定或相互矛盾之处,由本账簿自行选定。",
+        "[ADOPTED]：文件未作规定或相互矛盾之处，由本账簿自行选定。",
     ),
     "mark_draft": (
         "DRAFT: a text for comment; the final text may differ.",
-        "DRAFT:征求意见稿,最终文本可能不同。",
+        "DRAFT：征求意见稿，最终文本可能不同。",
     ),
     "mark_unsourced": (
         "[unsourced]: remembered by practitioners; no text at hand.",
-        "[unsourced]:从业者所述,手头没有文本。",
+        "[unsourced]：从业者所述，手头没有文本。",
     ),
     # movements
     "movements": ("Movements", "变动明细"),
     "no_movements": ("Nothing moved.", "没有变动。"),
     "movements_left": (
-        "The latest {shown} of {all} movements are listed; etsledger statement and etsledger "
-        "events list them all.",
-        "共 {all} 笔变动,列出最近 {shown} 笔;全部变动见 etsledger statement 与 etsledger events。",
+        (
+            "The latest {shown} of {all} movements are listed; etsledger statement and etsledger "
+            "events list them all."
+        ),
+        (
+            "共 {all} 笔变动，列出最近 {shown} 笔；全部变动见 etsledger statement 与 "
+            "etsledger events。"
+        ),
     ),
     "movements_by_type": ("Movements by kind", "按类型汇总的变动"),
     "count": ("Number", "笔数"),
@@ -188,46 +208,62 @@ _TEXTS: Final[dict[str, tuple[str, str]]] = {
     # facts out of order
     "late": ("Back-dated facts", "补录事实"),
     "late_is": (
-        "Recorded after they took effect: at an earlier recorded time the books answered "
-        "without them.",
-        "登记时间晚于生效时间:在登记之前查询,账簿的回答不含这些事实。",
+        (
+            "Recorded after they took effect: at an earlier recorded time the books answered "
+            "without them."
+        ),
+        "登记时间晚于生效时间：在登记之前查询，账簿的回答不含这些事实。",
     ),
-    "no_late": ("None: every fact was recorded when it took effect.", "无:每项事实均在生效时登记。"),
-    "late_left": ("The latest {shown} of {all} are listed.", "共 {all} 项,列出最近 {shown} 项。"),
+    "no_late": (
+        "None: every fact was recorded when it took effect.",
+        "无：每项事实均在生效时登记。",
+    ),
+    "late_left": ("The latest {shown} of {all} are listed.", "共 {all} 项，列出最近 {shown} 项。"),
     "lag": ("Lag", "滞后"),
     "days": ("{days} days", "{days} 天"),
     "restated": ("Restated facts", "更正事实"),
     "restated_is": (
-        "Facts that stand in place of earlier ones. The earlier ones remain in the log and are "
-        "what the books answer for any time before the restatement was recorded.",
-        "取代先前事实的事实。先前的事实仍保留在日志中;在更正登记之前的时点查询,账簿仍以其作答。",
+        (
+            "Facts that stand in place of earlier ones. The earlier ones remain in the log and are "
+            "what the books answer for any time before the restatement was recorded."
+        ),
+        "取代先前事实的事实。先前的事实仍保留在日志中；在更正登记之前的时点查询，账簿仍以其作答。",
     ),
-    "no_restated": ("None: nothing was restated, re-approved or reversed.", "无:没有更正、重新核定或冲回。"),
+    "no_restated": (
+        "None: nothing was restated, re-approved or reversed.",
+        "无：没有更正、重新核定或冲回。",
+    ),
     "replaces": ("In place of", "取代"),
     "before": ("Before", "原值"),
     "after": ("After", "新值"),
     # trust
     "trust": ("How to check this page", "如何核验本报告"),
     "trust_is": (
-        "The log of these books is a chain: the head below stands for every event up to position "
-        "{position}. Save it as head.json; whoever holds the books can be asked to run",
-        "账簿日志为哈希链:以下链头代表截至第 {position} 号的全部事件。将其存为 head.json,"
-        "请账簿持有人运行",
+        (
+            "The log of these books is a chain: the head below stands for every event up to "
+            "position {position}. Save it as head.json; whoever holds the books can be asked to run"
+        ),
+        (
+            "账簿日志为哈希链：以下链头代表截至第 {position} 号的全部事件。将其存为 head.json，"
+            "请账簿持有人运行"
+        ),
     ),
     "trust_proves": (
-        "It recomputes every hash and compares: nothing up to there was changed, removed or put "
-        "in since. The page itself is made again, byte for byte, by",
-        "该命令重新计算全部哈希并比对:此前的内容自此未被更改、删除或插入。"
-        "以下命令可逐字节重新生成本页:",
+        (
+            "It recomputes every hash and compares: nothing up to there was changed, removed or "
+            "put in since. The page itself is made again, byte for byte, by"
+        ),
+        (
+            "该命令重新计算全部哈希并比对：此前的内容自此未被更改、删除或插入。"
+            "以下命令可逐字节重新生成本页："
+        ),
     ),
     "trust_limits": (
         "The head proves that the log is the same one, not that what was recorded in it is true.",
-        "链头证明日志未变,但不证明所登记的内容真实。",
+        "链头证明日志未变，但不证明所登记的内容真实。",
     ),
     "hash": ("Hash of the last event", "末事件哈希"),
     "root": ("Merkle root", "默克尔根"),
-    "contents": ("Contents", "目录"),
-    "none": ("none", "无"),
 }
 
 STATUSES: Final[dict[str, tuple[str, str]]] = {

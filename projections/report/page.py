@@ -87,6 +87,12 @@ def _time(text: str | None) -> str:
     return f"{whole}{point}{fraction}" if fraction else whole.removesuffix(":00")
 
 
+def _second(text: str) -> str:
+    """An instant to the second, for the tables."""
+    shown = _time(text)
+    return shown[:19] if "." in shown else shown
+
+
 def _seen(value: object) -> object:
     """Text of users without what cannot be seen; the template escapes what is left."""
     if isinstance(value, str) and not hasattr(value, "__html__"):
@@ -102,7 +108,8 @@ def _template() -> "Template":
         loader=PackageLoader("etsledger.projections.report"), autoescape=True,
         trim_blocks=True, lstrip_blocks=True, undefined=StrictUndefined, finalize=_seen,
     )  # fmt: skip
-    environment.filters.update(n=_number, signed=_signed, when=_time)
+    filters: dict[str, Any] = environment.filters  # pyright: ignore[reportUnknownMemberType]
+    filters.update(n=_number, signed=_signed, when=_time, at=_second)
     return environment.get_template("page.html")
 
 
@@ -132,7 +139,7 @@ def _tiles(facts: Facts, t: Words) -> Iterable[tuple[str, str, str]]:
 
 
 def _tone(status: str) -> str:
-    if status in ("NON_COMPLIANT",):
+    if status == "NON_COMPLIANT":
         return "bad"
     return "good" if status == "COMPLIANT" else ""
 
@@ -181,7 +188,7 @@ def _met(facts: Facts, t: Words) -> dict[str, Any]:
 def _safe(svg: str) -> object:
     from markupsafe import Markup
 
-    return Markup(svg)  # noqa: S704 - made by the plotting library, which escapes
+    return Markup(svg)  # made by the plotting library, which escapes
 
 
 # -- compliance --------------------------------------------------------------------------------
@@ -285,4 +292,3 @@ def _again(facts: Facts, lang: Lang) -> str:
         f"etsledger report {quote(facts.subject)}{of} --as-of {facts.as_of} "
         f"--known-at @{facts.position} --lang {lang} --html report.html"
     )
-
