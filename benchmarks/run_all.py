@@ -21,8 +21,10 @@ SCRIPTS = {
     "questions": FULL,
     "processes": FULL,
     "verification": FULL,
+    "proving": FULL,
     "growth": FULL,
     "compliance_year": QUICK,
+    "what_if": QUICK,
 }
 """Script to the events of its ledger in a full run."""
 

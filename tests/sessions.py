@@ -4,8 +4,8 @@ A ``console`` block is a session on a terminal: ``$ …`` is a command line, wha
 what it shows. It runs in a folder of its own, in the order of the document, by a clock that
 shows nine o'clock and moves a minute a command. A block after "Save this as `NAME`" is that
 file. ``# exit code 1`` behind a command is what it must answer (else 0). The shell of these
-sessions knows ``|``, ``>``, ``export NAME=VALUE``, ``etsledger`` and ``python``; it lives
-in this process, so that a page takes a second or two.
+sessions knows ``|``, ``>``, ``export NAME=VALUE``, ``etsledger``, ``etsledger-check-proof``
+and ``python``; it lives in this process, so that a page takes a second or two.
 """
 
 import io
@@ -21,6 +21,7 @@ from pathlib import Path
 
 import pytest
 
+from etsledger.cli.checking import check_proof
 from etsledger.cli.main import cli
 from etsledger.ledger import Ledger
 from helpers import SteppingClock
@@ -94,6 +95,11 @@ class Session:
                 out.write(done.stdout)
                 err.write(done.stderr)
                 return done.returncode
+            case ["etsledger-check-proof", *arguments]:
+                with _standard_streams(given, out, err), pytest.raises(SystemExit) as left:
+                    check_proof.main(arguments, prog_name="etsledger-check-proof")
+                assert isinstance(left.value.code, int)
+                return left.value.code
             case ["etsledger", *arguments]:
                 with _standard_streams(given, out, err), pytest.raises(SystemExit) as left:
                     cli.main(arguments, prog_name="etsledger")

@@ -36,7 +36,7 @@ def test_every_option_is_explained(path: list[str]) -> None:
 
 def test_the_front_page_lists_every_command_of_the_contract() -> None:
     text = ok(None, "--help")
-    listed = re.findall(r"^  (\w+) {2,}", text.split("Commands:")[1], re.MULTILINE)
+    listed = re.findall(r"^  ([\w-]+) {2,}", text.split("Commands:")[1], re.MULTILINE)
     assert listed == list(COMMANDS)
     contract = "demo apply balances statement supply events verify head export import convert"
     assert set(f"{contract} rebuild schema".split()) <= set(listed)

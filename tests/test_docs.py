@@ -111,7 +111,7 @@ def test_the_page_names_no_command_or_option_that_is_not_there() -> None:
     }
     text = read(PAGE)
     assert set(re.findall(r"--[a-z][a-z-]+", text)) <= options | {"--help"}
-    called = re.findall(r"^\$ (?:.*\| )?etsledger (?:--store \S+ )?([a-z]+)", text, re.MULTILINE)
+    called = re.findall(r"^\$ (?:.*\| )?etsledger (?:--store \S+ )?([a-z-]+)", text, re.MULTILINE)
     assert set(called) == set(COMMANDS)
 
 
