@@ -134,10 +134,10 @@ def _deductions(deducted: Iterable[Deducted]) -> Iterator[Explanation]:
 def _final(event: AllocationFinalised) -> Iterator[Explanation]:
     yield from calculation_parts(event.calculation, event.approved)
     for key, what, tonnes in (
-        ("granted", "handed out at the end", event.granted),
-        ("recalled", "recalled from the account", event.recalled),
-        ("recalled", "recalled out of custody", event.recalled_custody),
-        ("recall_open", "recall left open (below zero: waived)", event.opened),
+        ("moved.granted", "handed out at the end", event.granted),
+        ("moved.recalled", "recalled from the account", event.recalled),
+        ("moved.recalled", "recalled out of custody", event.recalled_custody),
+        ("moved.recall_open", "recall left open (below zero: waived)", event.opened),
     ):
         if tonnes:
             yield node(key, what, tonnes, TONNES)

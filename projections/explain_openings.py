@@ -52,7 +52,7 @@ class Openings:
         first, last = ends[1][0].effective_at, ends[0][0].effective_at
         width = (last - first) // _SLOTS + 1
         slots = holding.slots(self._store, "held", width)
-        self._kept[key] = _Kept(min(holding.done, holding.upto), width, slots)
+        self._kept[key] = _Kept(holding.done, width, slots)
 
     def _added(self, kept: _Kept, holding: Holding, upto: Place) -> Tally:
         quantity = postings = 0
