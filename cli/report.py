@@ -49,4 +49,4 @@ def report(
         sys.stdout.buffer.flush()
         return
     Path(target).write_bytes(page)
-    click.echo(f"{len(page):,} bytes written to {target}", err=True)
+    click.echo(f"written to {target}", err=True)

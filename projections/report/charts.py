@@ -1,5 +1,6 @@
 """The plots of the page, as inline SVG without a script, the same bytes every time."""
 
+import sys
 from collections.abc import Mapping, Sequence
 from datetime import date, timedelta
 from importlib import import_module
@@ -65,8 +66,13 @@ def obligation_plot(
 
 def _library() -> Any:
     """Loaded for a page only; it has no types."""
+    before = list(sys.meta_path)
+    library = import_module("pygal")
     import_module("pygal.style")
-    return import_module("pygal")
+    # Its hook for plugins, which this page has none of, makes every later import warn.
+    sys.meta_path[:] = [one for one in sys.meta_path if one in before or "pygal" not in
+                        type(one).__module__]  # fmt: skip
+    return library
 
 
 def _common(colors: Sequence[str]) -> dict[str, Any]:

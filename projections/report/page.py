@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterable, Sequence
 from functools import cache
 from shlex import quote
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from etsledger.ledger.books import AllocationRow, ComplianceRow
 from etsledger.projections.report.charts import MET, holdings_plot, ink, obligation_plot
@@ -108,7 +108,7 @@ def _template() -> "Template":
         loader=PackageLoader("etsledger.projections.report"), autoescape=True,
         trim_blocks=True, lstrip_blocks=True, undefined=StrictUndefined, finalize=_seen,
     )  # fmt: skip
-    filters: dict[str, Any] = environment.filters  # pyright: ignore[reportUnknownMemberType]
+    filters = cast(dict[str, Any], environment.filters)  # pyright: ignore[reportUnknownMemberType]
     filters.update(n=_number, signed=_signed, when=_time, at=_second)
     return environment.get_template("page.html")
 
