@@ -150,6 +150,11 @@ def asked(given: Options, ledger: Ledger) -> Iterator[Line]:
     busy = [partial(ledger.explain_balance, BUSY, UNIT, as_of=at) for _, at in whose]
     busy_first = [partial(ledger.explain_balance, BUSY, UNIT, as_of=at, after=0)
                   for _, at in whose]  # fmt: skip
+    half = given.events // 2
+    busy_then = [partial(ledger.explain_balance, BUSY, UNIT, as_of=at, known_at=half)
+                 for _, at in whose]  # fmt: skip
+    then = [partial(ledger.explain_balance, f"{n}-1", UNIT, as_of=at, known_at=half)
+            for n, at in whose]  # fmt: skip
     moved = f"{ledger_page(ledger):,} movements"
     for what, ours, name, beside, bar in (
         (f"explain balance, {MOVEMENTS} movements, {events}", plain, "statement", statement, 5),
@@ -157,6 +162,7 @@ def asked(given: Options, ledger: Ledger) -> Iterator[Line]:
         (f"explain compliance, {SURRENDERS} surrenders, {events}", year, "statement", statement, 5),
         (f"explain balance, {moved}, latest page", busy, f"{MOVEMENTS} movements", plain, 5),
         (f"  {moved}, first page", busy_first, f"{MOVEMENTS} movements", first, 5),
+        (f"  {moved}, as known halfway", busy_then, f"{MOVEMENTS} movements", then, 5),
     ):
         times = timings(ours, beside)
         yield duration(what, times[0], name, times[1], bar=at_most(bar))

@@ -24,6 +24,7 @@ SCRIPTS = {
     "proving": FULL,
     "growth": FULL,
     "compliance_year": QUICK,
+    "explaining": FULL,
     "what_if": QUICK,
 }
 """Script to the events of its ledger in a full run."""

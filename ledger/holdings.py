@@ -126,21 +126,20 @@ class Holding(NamedTuple):
 
     def known_later(
         self, store: Store, bucket: str, known: int, upto: Place, limit: int
-    ) -> tuple[list[Moved], Tally]:
-        """Movements at places up to ``upto`` that were recorded after position ``known``.
-
-        The first ``limit`` in the order of the log, and the sum of all.
-        """
+    ) -> list[Moved]:
+        """The latest ``limit`` movements at places up to ``upto`` that were recorded after
+        position ``known``, in the order of the log."""
         if known >= self.upto:
-            return [], Tally(0, 0)
-        values = {**self.values_of(bucket), **_bounds(BEGINNING, upto), "known": known}
+            return []
+        bounds = _bounds(BEGINNING, upto) | {"known": known, "limit": limit}
+        values = self.values_of(bucket) | bounds
         index, late = _known_later_query()
         with store.engine.connect() as connection:
             rows: list[Any] = list(connection.execute(index, values).all())
             if self.done < self.upto:
                 rows += connection.execute(late, values).all()
-        found = sorted((Moved(*map(int, row)) for row in rows), key=lambda one: one.position)
-        return found[:limit], _added((one.quantity, one.postings) for one in found)
+        found = sorted(Moved(*map(int, row)) for row in rows)[-limit:]
+        return sorted(found, key=lambda one: one.position)
 
 
 def reserved(store: Store, holding: Holding, at: int) -> dict[tuple[str, str], int]:
@@ -231,6 +230,8 @@ def _known_later_query() -> tuple[Any, Any]:
         select(c.effective_at, c.position, func.sum(c.quantity), func.count())
         .where(*_of_holding(c, known), c.position > bindparam("known"))
         .group_by(c.effective_at, c.position)
+        .order_by(c.effective_at.desc(), c.position.desc())
+        .limit(bindparam("limit"))
         for c, known in _RANGES
     )
     return index, late

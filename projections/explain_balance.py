@@ -162,10 +162,14 @@ def _add_rest(
     """What stands before and after the page, as one part each, so that the sum is whole."""
     rest = _less(held, shown).quantity - opening.quantity
     if page["before"]:
-        what = f"before these, {page['before']:,} movements"
+        what = f"before these, {_number(page['before'])}"
         parts.insert(0, part("opening", what, opening.quantity))
     if page["later"]:
-        parts.append(part("closing", f"after these, {page['later']:,} movements", rest))
+        parts.append(part("closing", f"after these, {_number(page['later'])}", rest))
+
+
+def _number(movements: int, more: str = "") -> str:
+    return f"{movements:,} {more}movement{'' if movements == 1 else 's'}"
 
 
 def _parts(facts: Facts, moved: Sequence[Moved], key: str) -> list[Explanation]:
@@ -192,16 +196,21 @@ def _since(
 ) -> list[Explanation]:
     """What was recorded later of that time, and what takes effect after it."""
     end: Place = (at, _LAST)
-    late, of_late = now.known_later(store, "held", known, end, limit)
+    of_late = _apart(openings.tally(now, end), openings.tally(now._replace(upto=known), end))
+    late = now.known_later(store, "held", known, end, limit) if of_late.postings else []
     told = [_named(one) for one in _parts(facts, late, "known_later")]
     told += _more("known_later", late, of_late, "recorded since")
     after = now.movements(store, "held", after=end, limit=limit + 1, latest=False)
     whole = Tally(sum(m.quantity for m in after), sum(m.postings for m in after))
     if len(after) > limit:
-        sums = openings.tally(now, END), openings.tally(now, end)
-        after, whole = after[:limit], Tally(*(a - b for a, b in zip(*sums, strict=True)))
+        whole = _apart(openings.tally(now, END), openings.tally(now, end))
+        after = after[:limit]
     told += _parts(facts, after, "later")
     return told + _more("later", after, whole, "effective after that")
+
+
+def _apart(whole: Tally, part_of_it: Tally) -> Tally:
+    return Tally(whole.quantity - part_of_it.quantity, whole.postings - part_of_it.postings)
 
 
 def _named(told: Explanation) -> Explanation:
@@ -217,7 +226,7 @@ def _more(key: str, shown: list[Moved], whole: Tally, when: str) -> list[Explana
     rest = _less(whole, shown)
     if rest.postings <= 0:
         return []
-    return [part(f"more_{key}", f"{rest.postings:,} more movements {when}", rest.quantity)]
+    return [part(f"more_{key}", f"{_number(rest.postings, 'more ')} {when}", rest.quantity)]
 
 
 def _mark_reversals(parts: list[Explanation], found: list[Explanation]) -> None:

@@ -229,12 +229,20 @@ class _Explained:
         later = later_facts(self.facts, self.found, year, set(self.found) - then, view)
         now = self._row_at(view._replace(upto=self.head))
         changed = [
-            node(key, f"{key.replace('_', ' ')} as known now (then: {self.row[key]})", now[key],
-                 MONEY if key == "fine" else TONNES if isinstance(now[key], int) else None)
+            node(key, f"{key.replace('_', ' ')} as known now (then: {_shown(self.row[key])})",
+                 now[key], _unit(key, now[key]))
             for key in _CHANGING
             if now[key] != self.row[key]
         ]  # fmt: skip
         return [*changed, *later]
+
+
+def _unit(key: str, value: object) -> str | None:
+    return MONEY if key == "fine" else TONNES if isinstance(value, int) else None
+
+
+def _shown(value: object) -> str:
+    return f"{value:,}" if isinstance(value, int) else "nothing" if value is None else str(value)
 
 
 _ALWAYS: Final = {"outstanding", "obligation", "surrendered"}

@@ -161,7 +161,7 @@ class ExplainedEvent:
         """What was recorded later of the time that an assertion speaks of."""
         at = to_micros(parse_instant(fact.row["effective_at"]))
         held = Holding(fact.row["registry"], event.account, event.unit, self._done, self._head)
-        moved, _ = held.known_later(self._store, "held", fact.position, (at, 2**63 - 1), MOST)
+        moved = held.known_later(self._store, "held", fact.position, (at, 2**63 - 1), MOST)
         return self._facts_at({one.position for one in moved}, "restated")
 
     # -- the year -----------------------------------------------------------------------------

@@ -79,6 +79,9 @@ PAGE = DOCS / "command_line.md"
 PATHS = [[name] for name in COMMANDS if name != "convert"] + [
     ["convert", "eutl"],
     ["convert", "table"],
+    ["explain", "balance"],
+    ["explain", "compliance"],
+    ["explain", "allocation"],
 ]
 
 

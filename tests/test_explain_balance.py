@@ -96,9 +96,11 @@ def test_a_page_holds_as_many_as_asked(months: DayBook, limit: int, many: int) -
 
 
 def test_a_limit_below_one_and_a_cursor_that_is_no_position_are_errors(months: DayBook) -> None:
-    for wrong in ({"limit": 0}, {"after": -1}, {"after": 10_000}):
-        with pytest.raises(ValueError, match=r"limit|after"):
-            why(months.ledger, **wrong)
+    with pytest.raises(ValueError, match="limit"):
+        why(months.ledger, limit=0)
+    for after in (-1, 10_000):
+        with pytest.raises(ValueError, match="after"):
+            why(months.ledger, after=after)
 
 
 def test_an_account_that_is_not_known_has_no_explanation(months: DayBook) -> None:
