@@ -5,7 +5,7 @@ from typing import Any, Final
 
 import msgspec
 
-from etsledger.ledger.replaying import Step, contents_of
+from etsledger.ledger.alterations import Step, contents_of
 
 _REFERENCES: Final = ("freeze", "lock", "pledge", "reverses", "supersedes", "surrender")
 """Fields that hold the id of an earlier command."""

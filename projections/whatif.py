@@ -1,29 +1,27 @@
 """What would differ if the commands of a log were decided in another way."""
 
 from collections.abc import Callable, Collection, Iterable, Mapping
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
 from etsledger.domain.times import iso
-from etsledger.ledger.books import Books, When
-from etsledger.ledger.clock import Clock
-from etsledger.ledger.comparisons import Added, Addition, LeftOut, Otherwise, RefusedNow, WhatIf
-from etsledger.ledger.replaying import (
+from etsledger.ledger.alterations import (
     Alteration,
-    Decided,
-    Redecider,
     Step,
-    altered,
     check_ids,
     check_places,
-    hash_at,
     registries_of,
     registry_for,
     rulebook_of,
-    scratch_store,
 )
+from etsledger.ledger.books import Books, When
+from etsledger.ledger.clock import Clock
+from etsledger.ledger.collector import collector_paused
+from etsledger.ledger.comparisons import Added, Addition, LeftOut, Otherwise, RefusedNow, WhatIf
+from etsledger.ledger.replaying import Decided, Redecider, altered, hash_at, scratch_store
 from etsledger.ledger.store import Store
 from etsledger.ledger.stretches import Sendable
 from etsledger.projections.changes import changes
@@ -56,13 +54,14 @@ def what_if(
         registry = registry_for(there, rulebook_of(rulebook), extends, registry)
     alteration = Alteration(registry, rulebook, without, with_)
     check_places(alteration, upto)
-    with scratch_store(keep, clock) as scratch:
+    with scratch_store(keep, clock) as scratch, collector_paused():
         seen = _Seen(alteration)
         writer = Redecider(scratch, clock)
         try:
             given = altered(store, upto, alteration, clock)
-            for one in writer.decide_again(seen.watched(given), progress):
-                seen.note(one)
+            with closing(writer.decide_again(seen.watched(given), progress)) as decided:
+                for one in decided:
+                    seen.note(one)
         finally:
             writer.close()
         before, after = books(store, clock), books(scratch, clock)

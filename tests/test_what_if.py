@@ -1,15 +1,14 @@
-"""What if: the accepted commands decided again under other rules, without some, with others."""
+"""What if: the accepted commands decided again, without some of them, with others besides."""
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis.stateful import rule, run_state_machine_as_test
 
 import every_event
-from etsledger.ledger import Addition, Ledger, Refusal, StoreError, WhatIf
+from etsledger.ledger import Addition, Ledger
 from etsledger.ledger.snapshots import state_bytes
 from helpers import (
     ON_SQLITE,
@@ -19,34 +18,11 @@ from helpers import (
     command,
     records,
     replayed,
-    standing,
     trial_registry,
 )
-from national import NationalBook, coal
 from random_books import Books
-from rulebooks import confirming_rulebook, exchange_only_rulebook, open_rulebook
-
-
-def refused(found: WhatIf) -> dict[str, tuple[str, tuple[str, ...]]]:
-    """By id: the code, and because of which commands."""
-    return {one.id: (one.refusal["code"], one.because_of) for one in found.refused}
-
-
-def asked(book: DayBook, **given: Any) -> WhatIf:
-    """The answer to a what-if, with proof that the ledger is as it was."""
-    before = standing(book.ledger), book.ledger.refusals()
-    found = book.ledger.what_if(**given)
-    assert (standing(book.ledger), book.ledger.refusals()) == before
-    return found
-
-
-def same_in_everything(found: WhatIf, ledger: Ledger) -> None:
-    assert found.same_log
-    assert not found.differs
-    head = ledger.head()
-    assert (found.position, found.hash) == (head.position, head.hash)
-    assert (found.refused, found.otherwise, found.compliance, found.balances) == ([], [], [], [])
-
+from rulebooks import open_rulebook
+from what_if import asked, refused, same_in_everything
 
 # -- nothing changed ---------------------------------------------------------------------------
 
@@ -308,209 +284,6 @@ def test_the_original_of_an_id_that_was_added_before_it_is_refused(book: DayBook
     other = command("issue", "issued", unit=UNIT, quantity=7, to="crrc-1")
     found = asked(book, with_=[Addition(other, 8)])
     assert refused(found) == {"issued": ("DuplicateCommand", ())}
-
-
-# -- under other rules -----------------------------------------------------------------------------
-
-
-def test_a_rulebook_that_refuses_what_was_accepted(book: DayBook) -> None:
-    book.issue(1000, id="cea")
-    book.issue(10, unit="CCER:9:2022", id="ccer")
-    book.transfer(300, "crrc-1", "desk-1", id="free")
-    book.send("reverse", reverses="free", id="back")
-    found = asked(book, rulebook=exchange_only_rulebook())
-    assert refused(found) == {
-        "ccer": ("UnitNotAllowed", ()),
-        "free": ("RouteNotAllowed", ()),
-        "back": ("UnknownReference", ("free",)),
-    }
-    route = found.refused[1].refusal
-    assert (route["movement"], route["from_kind"]) == ("transfer.free", "entity")
-    assert found.rulebook is not None
-    assert found.rulebook["name"] == "exchange-only"
-
-
-def test_a_surrender_that_waits_for_confirmation_is_decided_otherwise(book: DayBook) -> None:
-    book.issue(1000)
-    book.surrender(400, id="surrendered")
-    found = asked(book, rulebook=confirming_rulebook())
-    [one] = found.otherwise
-    assert one.id == "surrendered"
-    assert one.before != one.after == ("SurrenderSubmitted",)
-    assert {row.key["account"] for row in found.balances} == {"crrc-1", "retired"}
-
-
-def test_every_adoption_of_the_registry_is_replaced(book: DayBook, clock: SteppingClock) -> None:
-    book.issue(1000)
-    book.send("adopt_rulebook", rulebook=exchange_only_rulebook(), id="strict")
-    inner = [
-        command("adopt_rulebook", "milder", rulebook=confirming_rulebook()),
-        command("issue", "i2", unit=UNIT, quantity=5, to="crrc-1"),
-    ]
-    book.ledger.execute({"command": "batch", "id": "both", "commands": inner})
-    book.ledger.execute(
-        {"command": "batch", "id": "one", "commands": [{**inner[0], "id": "again"}]}
-    )
-    book.surrender(100, id="waits")
-    book.ledger.execute(command("open_registry", "o2", rulebook="open") | {"registry": "two"})
-    found = asked(book, rulebook="open", registry="trial")
-    assert found.replaced == ["open", "strict", "milder", "again"]
-    assert found.refused == []
-    assert [one.id for one in found.otherwise] == ["waits"]
-    # three adoptions fewer; and the surrender is confirmed at once
-    assert found.position == book.ledger.head().position - 3 + 1
-    # left out by hand, an adoption is left out, and the batch that it is of
-    found = asked(book, without=["milder", "again"])
-    assert [one.id for one in found.left_out] == ["both", "one"]
-    assert refused(found) == {}
-
-
-def test_the_registry_is_that_of_the_rulebooks_name_or_the_one_named(book: DayBook) -> None:
-    for name in ("open", "other"):
-        book.ledger.execute(
-            command("open_registry", f"o-{name}", rulebook="open") | {"registry": name}
-        )
-    assert asked(book, rulebook="open").registry == "open"
-    assert asked(book, rulebook={"extends": "open", "version": "x"}).registry == "open"
-    named = {"extends": "open", "name": "other", "version": "x"}
-    assert asked(book, rulebook=named).registry == "other"
-    assert asked(book, rulebook={**named, "name": "else"}).registry == "open"
-    assert asked(book, rulebook="open", registry="trial").registry == "trial"
-    assert asked(book, rulebook="open", registry="trial").replaced == ["open"]
-    with pytest.raises(Refusal, match=r"no registry 'nowhere'.*trial, open, other") as caught:
-        asked(book, rulebook="open", registry="nowhere")
-    assert caught.value.code == "UnknownRegistry"
-    with pytest.raises(Refusal, match="which registry is to be under 'ccer'") as caught:
-        asked(book, rulebook="ccer")
-    assert caught.value.code == "InvalidCommand"
-
-
-def test_entitlements_and_statuses_under_other_benchmarks(
-    national: NationalBook, clock: SteppingClock
-) -> None:
-    national.fund("CEA:2024", 5_000_000)
-    national.verified(2_700_000, units=[coal(mwh=3_000_000, gj=1_200_000)])
-    national.finalise()
-    kinder = {
-        "extends": "cn-national",
-        "version": "kinder",
-        "allocation": [{
-            "rule": "N-ENT-1", "sectors": ["power"], "years": [2024], "method": "benchmark",
-            "electricity": {"I": "0.9000", "II": "0.9", "III": "0.9", "IV": "0.9"},
-            "heat": {"I": "0.1", "II": "0.1", "III": "0.1", "IV": "0.1"},
-            "basis": "electricity_mwh", "source": "what if",
-        }],
-    }  # fmt: skip
-    found = asked(national, rulebook=kinder, as_of="2026-01-01")
-    [one] = found.entitlements
-    assert one.key == {"registry": "cn-national", "entity": "plant", "year": 2024}
-    assert one.before is not None
-    assert one.after is not None
-    assert (one.before["entitlement"], one.after["entitlement"]) == (2_496_960, 2_820_000)
-    assert found.summary()["entitlement_tonnes"] == 2_820_000 - 2_496_960
-    assert found.statuses == []
-    assert found.as_of == "2026-01-01T23:59:59.999999+08:00"
-
-
-# -- what cannot be asked --------------------------------------------------------------------------
-
-
-def test_an_id_that_no_command_has_is_said(book: DayBook) -> None:
-    with pytest.raises(Refusal, match="no command 'nobody' is in the log") as caught:
-        asked(book, without=["e1", "nobody"])
-    assert caught.value.code == "UnknownReference"
-
-
-@pytest.mark.parametrize(
-    ("rulebook", "message"),
-    [
-        ("nothing", "no bundled rulebook 'nothing'"),
-        ({}, "name"),
-        ({"extends": "nothing"}, "no bundled rulebook 'nothing'"),
-        ({"extends": "open", "routes": 7}, "routes"),
-        ({"extends": "open", "colour": "red"}, "colour"),
-    ],
-)
-def test_a_bad_rulebook_is_refused_with_its_bad_key(
-    book: DayBook, rulebook: Any, message: str
-) -> None:
-    with pytest.raises(Refusal, match=message) as caught:
-        asked(book, rulebook=rulebook)
-    assert caught.value.code == "InvalidCommand"
-
-
-def test_a_command_of_a_wrong_shape_is_refused_with_its_place(book: DayBook) -> None:
-    for bad in ("no json", '{"command": "fly", "id": "x"}', {"command": "issue", "id": "x"}):
-        with pytest.raises(Refusal, match=r"^more\.jsonl:3: ") as caught:
-            asked(book, with_=[Addition(bad, None, "more.jsonl:3")])
-        assert caught.value.code == "InvalidCommand"
-
-
-@pytest.mark.parametrize("after", [-1, 9])
-def test_a_place_that_the_log_has_not_is_refused(book: DayBook, after: int) -> None:
-    more = command("open_registry", "x", rulebook="open")
-    with pytest.raises(Refusal, match=f"after position {after}; the log ends at 8"):
-        asked(book, with_=[Addition(more, after)])
-
-
-def test_a_time_that_is_none_is_said(book: DayBook) -> None:
-    with pytest.raises(ValueError, match="yesterday"):
-        asked(book, as_of="yesterday")
-
-
-def test_what_is_kept_goes_into_a_new_file(book: DayBook, tmp_path: Path) -> None:
-    kept = tmp_path / "kept.db"
-    found = asked(book, keep=kept)
-    assert found.kept == str(kept)
-    before = kept.read_bytes()
-    with pytest.raises(StoreError, match="exists already"):
-        asked(book, keep=kept)
-    assert kept.read_bytes() == before
-
-
-def test_nothing_is_kept_of_a_what_if_that_fails(
-    book: DayBook, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def fails(reached: int) -> None:
-        raise KeyboardInterrupt
-
-    folder = tmp_path / "kept"
-    folder.mkdir()
-    with pytest.raises(KeyboardInterrupt):
-        asked(book, keep=folder / "kept.db", progress=fails)
-    assert list(folder.iterdir()) == []
-    same_in_everything(asked(book), book.ledger)
-
-
-@ON_SQLITE
-def test_a_read_only_store_can_be_asked_and_not_a_byte_changes(
-    new_store_url: Callable[[], str], clock: SteppingClock
-) -> None:
-    url = new_store_url()
-    path = Path(url.removeprefix("sqlite:///"))
-    with Ledger.open(url, create=True, clock=clock) as ledger:
-        every_event.run(ledger, clock)
-    path.chmod(0o444)
-    before = path.read_bytes()
-    with Ledger.open(url, clock=clock) as ledger:
-        assert ledger.store.read_only
-        same_in_everything(ledger.what_if(), ledger)
-        first = next(ledger.events())["command_id"]
-        assert ledger.what_if(without=[first]).differs
-    assert path.read_bytes() == before
-
-
-def test_many_commands_are_decided_in_parts(book: DayBook, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("etsledger.ledger.replaying._CHUNK", 3)
-    book.issue(1000, at="2024-01-02")
-    book.freeze("crrc-1", 100, id="frozen")
-    book.transfer(50, "crrc-1", "desk-1", at="2024-05-01", id="before")
-    book.send("unfreeze", freeze="frozen", id="thawed")
-    book.send("reverse", reverses="before", id="back")
-    reached: list[int] = []
-    same_in_everything(asked(book, progress=reached.append), book.ledger)
-    assert reached == [3, 6, 9, 12, 13]
-    assert refused(asked(book, without=["frozen"])) == {"thawed": ("UnknownReference", ("frozen",))}
 
 
 # -- random books ----------------------------------------------------------------------------------
