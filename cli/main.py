@@ -23,6 +23,7 @@ COMMANDS = {
     "banking": "etsledger.cli.banking:banking",
     "market": "etsledger.cli.market:market",
     "credits": "etsledger.cli.credits:credits_",
+    "leaving": "etsledger.cli.leaving:leaving",
     "events": "etsledger.cli.events:events",
     "refusals": "etsledger.cli.refusals:refusals",
     "verify": "etsledger.cli.trust:verify",

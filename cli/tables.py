@@ -20,7 +20,7 @@ TONNES = {
     "authority", "province", "holding", "reserve", "retired", "cancelled", "converted_in",
     "converted_out", "verified_emissions", "entitlement", "pre_allocated", "allocated",
     "recalled", "recall_open", "borrowed", "obligation", "surrendered", "offsets", "free",
-    "locked", "used", "green_power", "outstanding", "entities", *STATUSES,
+    "locked", "used", "green_power", "outstanding", "entities", "given_free", "left", *STATUSES,
 }  # fmt: skip
 """Columns of tonnes, or of other counts that grow large."""
 NUMBERS = TONNES | {"position", "lag_seconds", "fine"}

@@ -13,6 +13,7 @@ from etsledger.ledger.books import (
     ComplianceSummaryRow,
     CreditRow,
     EventRow,
+    LeavingRow,
     MarketRow,
     StatementRow,
     SupplyRow,
@@ -26,7 +27,7 @@ from etsledger.ledger.verify import Finding, Report
 
 __all__ = [
     "AllocationRow", "BalanceRow", "BankingRow", "Clock", "ComplianceRow",
-    "ComplianceSummaryRow", "CreditRow", "EventRow",
-    "Finding", "Head", "ImportRefused", "Ledger", "LedgerError", "Line", "MarketRow", "Outcome",
-    "Refusal", "Report", "StatementRow", "StoreError", "SupplyRow", "read_head", "system_clock",
+    "ComplianceSummaryRow", "CreditRow", "EventRow", "Finding", "Head", "ImportRefused",
+    "LeavingRow", "Ledger", "LedgerError", "Line", "MarketRow", "Outcome", "Refusal", "Report",
+    "StatementRow", "StoreError", "SupplyRow", "read_head", "system_clock",
 ]  # fmt: skip
