@@ -4,7 +4,8 @@ from typing import Any
 
 import pytest
 
-from chongqing import REGISTRY, ChongqingBook, pilot, pilot_ledger
+from chongqing import REGISTRY, TODAY, ChongqingBook, pilot, pilot_ledger
+from etsledger.ledger import Ledger
 from helpers import SteppingClock
 
 __all__ = ["pilot", "pilot_ledger"]  # fixtures
@@ -358,3 +359,16 @@ def test_a_rebuild_gives_the_same(book: ChongqingBook) -> None:
     book.ledger.rebuild()
     assert rows(book) == told
     assert rows(book, entity=MILL) == told
+
+
+def test_the_question_on_both_databases(ledger: Ledger, clock: SteppingClock) -> None:
+    clock.now = TODAY
+    book = ChongqingBook(ledger)
+    book.works(MILL, "steel")
+    book.minted(1_000_000, OLD)
+    book.verified(100_000, 2022, MILL, at="2023-05-01")
+    book.pre_allocate(2023, MILL, at="2023-06-01")
+    leave(book)
+    assert numbers(book) == (70_000, 0, 0, 0, 70_000)
+    cancel(book, 7_000)
+    assert numbers(book, entity=MILL) == (70_000, 7_000, 0, 0, 63_000)
