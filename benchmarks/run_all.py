@@ -23,6 +23,7 @@ SCRIPTS = {
     "verification": FULL,
     "growth": FULL,
     "compliance_year": QUICK,
+    "trades": QUICK,
 }
 """Script to the events of its ledger in a full run."""
 

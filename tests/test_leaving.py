@@ -275,7 +275,7 @@ def test_a_cancellation_told_later_counts_whenever_it_was(book: ChongqingBook) -
 
 def test_surrenders_for_earlier_years_take_off(book: ChongqingBook) -> None:
     leave(book)
-    sent = book.surrender(60_000, 2023, entity=MILL, unit=OLD, at="2024-12-01")
+    sent = book.surrender(60_000, year=2023, entity=MILL, unit=OLD, at="2024-12-01")
     assert numbers(book) == (70_000, 0, 0, 0, 70_000)
     book.send("confirm_surrender", surrender=sent.id, at="2024-12-05")
     assert numbers(book) == (70_000, 0, 60_000, 0, 10_000)
