@@ -18,8 +18,8 @@ from etsledger.ledger.merkle import root_by_inclusion, roots_by_consistency
 from etsledger.ledger.signatures import doubt
 
 FORMAT: Final = "etsledger-proof-1"
-_MEMBERS: Final = {"event", "format", "head", "path", "record", "since"}
-_SINCE: Final = {"head", "path"}
+_MEMBERS: Final = {"event", "format", "head", "last", "path", "record", "since"}
+_SINCE: Final = {"head", "last", "path"}
 _LONGEST: Final = 64
 """The hashes of the longest path: no log has more than 2^64 events."""
 
@@ -28,6 +28,8 @@ class Since(NamedTuple):
     """An earlier head of the same log, and the consistency path (hex) from it."""
 
     head: Head
+    last: list[str]
+    """The inclusion path of the head's own hash, the last leaf of its tree."""
     path: list[str]
 
 
@@ -39,8 +41,10 @@ class Proof(NamedTuple):
     record: str
     """The canonical bytes that were hashed, as text."""
     head: Head
+    last: list[str]
+    """The inclusion path of the head's own hash, the last leaf of its tree."""
     path: list[str]
-    """The inclusion path in hex, from the leaf to the root."""
+    """The inclusion path of the event in hex, from the leaf to the root."""
     since: Since | None = None
 
     def as_dict(self) -> dict[str, Any]:
@@ -50,9 +54,10 @@ class Proof(NamedTuple):
             "event": self.event,
             "format": FORMAT,
             "head": self.head.point.as_dict(),
+            "last": self.last,
             "path": self.path,
             "record": self.record,
-            "since": since and {"head": since.head.point.as_dict(), "path": since.path},
+            "since": since and {**since._asdict(), "head": since.head.point.as_dict()},
         }
 
     def to_bytes(self) -> bytes:
@@ -121,12 +126,13 @@ def read_proof(text: str | bytes) -> Proof:
         since = raw["since"]
         if since is not None:
             since = _object(since, _SINCE)
-            since = Since(_head(since["head"]), _path(since["path"]))
+            since = Since(_head(since["head"]), _path(since["last"]), _path(since["path"]))
         event, record = raw["event"], raw["record"]
         if not (isinstance(event, dict) and isinstance(record, str)):
             raise ValueError("its event or record is none")
         event = cast(dict[str, Any], event)
-        return Proof(event, record, _head(raw["head"]), _path(raw["path"]), since)
+        last, path = _path(raw["last"]), _path(raw["path"])
+        return Proof(event, record, _head(raw["head"]), last, path, since)
     except (ValueError, RecursionError, ImportRefused) as error:
         raise ProofRefused(f"this is no proof as `etsledger prove` writes it: {error}") from None
 
@@ -205,7 +211,10 @@ def _paths(proof: Proof) -> Iterator[Wrong]:
 
 
 def _kept(proof: Proof, kept: Head) -> Iterator[Wrong]:
-    """The heads of the proof against the one that was kept."""
+    """The heads of the proof: each in itself, and against the one that was kept."""
+    yield from _whole(proof.head, proof.last)
+    if proof.since is not None:
+        yield from _whole(proof.since.head, proof.since.last)
     ours = [proof.head, *([proof.since.head] if proof.since else [])]
     at = next((one for one in ours if one.position == kept.position), None)
     if kept.root is None:
@@ -231,6 +240,16 @@ def _kept(proof: Proof, kept: Head) -> Iterator[Wrong]:
                 f"the event at position {position} was written after the kept head (position "
                 f"{kept.position}), which cannot vouch for it; check it with a later head",
             )  # fmt: skip
+
+
+def _whole(head: Head, last: list[str]) -> Iterator[Wrong]:
+    """That a head's hash is the last leaf under its root."""
+    try:
+        leaf, size = bytes.fromhex(head.hash), head.position
+        if root_by_inclusion(leaf, size - 1, size, _bytes(last)).hex() != head.root:
+            raise ValueError("its hash is not that of the last event under its root")
+    except ValueError as error:
+        yield Wrong("head", f"the proof's head at position {head.position} is none: {error}")
 
 
 def _differences(said: Any, sealed: Any, place: str = "") -> Iterator[tuple[str, str, str]]:

@@ -136,9 +136,13 @@ class Tree:
         digest, body = split(row.state)
         record = body.decode()
         return Proof(
-            clear_event(_loads(record), digest), record, head, [step.hex() for step in path],
-            None if since is None else self._since(since),
+            clear_event(_loads(record), digest), record, head, self._last(head.position),
+            [step.hex() for step in path], None if since is None else self._since(since),
         )  # fmt: skip
+
+    def _last(self, size: int) -> list[str]:
+        """The path of the last leaf of the tree of a size."""
+        return [step.hex() for step in self._roots(inclusion_spans(size - 1, size))]
 
     def _since(self, older: Head) -> Since:
         """The path from an earlier head. Raises ProofRefused when it is none of this log."""
@@ -162,7 +166,7 @@ class Tree:
         roots = roots_by_consistency(older.position, head.position, root, path)
         if roots[1].hex() != head.root:
             raise _not_ours()
-        return Since(older.point, [step.hex() for step in path])
+        return Since(older.point, self._last(older.position), [step.hex() for step in path])
 
     # -- nodes ---------------------------------------------------------------------------
 

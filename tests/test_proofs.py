@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 import pytest
 import rfc8785
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from pymerkle import InclusionProof, InmemoryTree
 
@@ -171,6 +171,7 @@ def test_a_proof_of_any_position_verifies_against_any_head_that_has_it(
             assert "cannot vouch for it" in verdict.wrong[0].message
 
 
+@settings(max_examples=400)
 @given(position=positions, ten=tens, data=st.data())
 def test_any_changed_byte_of_a_proof_or_a_head_fails(
     library: Library, position: int, ten: int, data: st.DataObject
@@ -231,6 +232,16 @@ CHANGES: dict[str, tuple[Callable[[dict[str, Any]], object], str, str]] = {
     "a step that is none": (lambda proof: proof["path"].append("0"), "file", "no hash"),
     "the root": (
         lambda proof: proof["head"].update(root="0" * 64), "head", "another history",
+    ),
+    "the hash of its head": (
+        lambda proof: proof["head"].update(hash="0" * 64), "head", "not that of the last event",
+    ),
+    "the hash of its earlier head": (
+        lambda proof: proof["since"]["head"].update(hash="0" * 64), "head",
+        "the proof's head at position 70 is none",
+    ),
+    "the path of its head": (
+        lambda proof: proof["last"].pop(), "head", "the proof's head at position 120 is none",
     ),
     "the consistency path": (
         lambda proof: proof["since"]["path"].reverse(), "consistency",
@@ -441,4 +452,4 @@ def test_a_proof_is_bytes_of_utf_8_whatever_the_locale(store: Path) -> None:
 
 
 def _members(raw: dict[str, Any]) -> dict[str, Any]:
-    return {name: raw[name] for name in ("event", "record", "head", "path")}
+    return {name: raw[name] for name in ("event", "record", "head", "last", "path")}
