@@ -26,6 +26,7 @@ SCRIPTS = {
     "compliance_year": QUICK,
     "explaining": FULL,
     "what_if": QUICK,
+    "trades": QUICK,
 }
 """Script to the events of its ledger in a full run."""
 

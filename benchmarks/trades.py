@@ -2,9 +2,9 @@
 
 ``python benchmarks/trades.py --events 100000`` settles seeded trades among 2,096 entities
 under ``cn-national``, every twentieth back-dated, and asks for volumes, values, average prices,
-net sales and caps. DuckDB computes the same, and the carry-over caps, from the exported log alone; any
-difference ends the run with 1. A trade is timed beside a plain transfer of the same units between the same
-accounts, a stretch of each in turns.
+net sales and carry-over caps. DuckDB computes the same from the exported log alone; any
+difference ends the run with 1. A trade is timed beside a plain transfer of the same units
+between the same accounts, a stretch of each in turns.
 """
 
 import json

@@ -23,6 +23,7 @@ COMMANDS = {
     "banking": "etsledger.cli.banking:banking",
     "market": "etsledger.cli.market:market",
     "credits": "etsledger.cli.credits:credits_",
+    "leaving": "etsledger.cli.leaving:leaving",
     "events": "etsledger.cli.events:events",
     "explain": "etsledger.cli.explain:explain",
     "trace": "etsledger.cli.trace:trace",

@@ -21,7 +21,7 @@ TONNES = {
     "converted_out", "verified_emissions", "entitlement", "pre_allocated", "allocated",
     "recalled", "recall_open", "borrowed", "obligation", "surrendered", "offsets", "free",
     "locked", "used", "green_power", "outstanding", "entities", "theirs", "ours", "difference",
-    "before", "after", *STATUSES,
+    "before", "after", "given_free", "left", *STATUSES,
 }  # fmt: skip
 """Columns of tonnes, or of other counts that grow large."""
 NUMBERS = TONNES | {"position", "lag_seconds", "fine"}

@@ -199,6 +199,8 @@ def _calculation(
                 "approved figure stands behind its allocation"
             )
         value = balance_value(desk.registry, sector, year, desk)
+        if who.entity.left_for(year, desk.effective_at) is not None:
+            report = None  # what it emitted is another market's: there is no gap to bound
         found = approved_figure(
             desk.rules,
             sector,

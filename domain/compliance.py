@@ -149,7 +149,7 @@ def _exempt(
         return True
     if entity.first_year is not None and year < entity.first_year:
         return True
-    if any(year >= leave.first_year and leave.at <= as_of for leave in entity.leaves):
+    if entity.leaves and entity.left_for(year, as_of) is not None:
         return True
     by = as_of if deadline is None else min(as_of, deadline)
     return entity.status_at(by) == "dissolved"

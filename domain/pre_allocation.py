@@ -125,13 +125,13 @@ def may_take_part(desk: Desk, entity_id: str, who: Parties, year: int) -> None:
             f"entity {entity_id} is dissolved at {iso(desk.effective_at)} and is given nothing",
             entity=entity_id, status="dissolved",
         )  # fmt: skip
-    for leave in who.entity.leaves:
-        if year >= leave.first_year and leave.at <= desk.effective_at:
-            raise ParticipantNotAllowed(
-                f"entity {entity_id} left registry {desk.registry_id}, from {leave.first_year} "
-                f"on; it is given nothing for {year}",
-                entity=entity_id, year=year, first_year_elsewhere=leave.first_year,
-            )  # fmt: skip
+    leave = who.entity.left_for(year, desk.effective_at)
+    if leave is not None:
+        raise ParticipantNotAllowed(
+            f"entity {entity_id} left registry {desk.registry_id}, from {leave.first_year} on; it "
+            f"is given nothing for {year}",
+            entity=entity_id, year=year, first_year_elsewhere=leave.first_year,
+        )  # fmt: skip
     desk.may_send(who.source_id, who.source, who.unit)
     desk.may_receive(who.target_id, desk.account(who.target_id), who.unit)
 

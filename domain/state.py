@@ -147,6 +147,10 @@ class Entity(msgspec.Struct, frozen=True, gc=False):
                 current = fact.status
         return current
 
+    def left_for(self, year: int, at: datetime) -> Leave | None:
+        """The leave, in effect at an instant, by which a year is another market's."""
+        return next((one for one in self.leaves if year >= one.first_year and one.at <= at), None)
+
 
 class Claim(msgspec.Struct, frozen=True, gc=False):
     """An open reservation by command id: a freeze, a pledge, a lock, a submitted surrender."""

@@ -24,6 +24,8 @@ from etsledger.ledger.books import (
     ExplainBalanceQuestion,
     Instants,
     KnownAt,
+    LeavingQuestion,
+    LeavingRow,
     MarketQuestion,
     MarketRow,
     ReconcileQuestion,
@@ -264,6 +266,13 @@ class Ledger:
         Always answered from the log. Raises ValueError for a text that is no time.
         """
         return self._books.credits(**question)
+
+    def leaving(self, **question: Unpack[LeavingQuestion]) -> list[LeavingRow]:
+        """Who left for another market, and what each still has to cancel by when (tonnes).
+
+        By unit (rule Q-COV-2). Raises ValueError for a text that is no time.
+        """
+        return self._books.leaving(**question)
 
     def events(self, **question: Unpack[EventsQuestion]) -> Iterator[EventRow]:
         """The log, oldest first; ``back_dated`` keeps facts recorded after they took effect.

@@ -271,6 +271,27 @@ class CreditRow(TypedDict):
     cancelled_serials: list[tuple[int, int]]
 
 
+class LeavingRow(TypedDict):
+    """What an entity that left for another market is to cancel of one unit (tonnes).
+
+    ``given_free`` was given free and held at leaving, or handed out since; ``cancelled``,
+    ``surrendered`` (for earlier years) and ``recalled`` since then; ``left`` is still to be
+    cancelled, and ``overdue`` after the day ``cancel_by``. Without a ``unit`` there is nothing.
+    """
+
+    registry: str
+    entity: str
+    first_year_elsewhere: int
+    cancel_by: str | None
+    unit: str | None
+    given_free: int
+    cancelled: int
+    surrendered: int
+    recalled: int
+    left: int
+    overdue: bool
+
+
 class EventRow(TypedDict):
     """One event as ``events`` shows it; the last two stand in the back-dated list only."""
 
@@ -327,6 +348,12 @@ class CreditsQuestion(Viewpoint, total=False):
     """What narrows a question for credits."""
 
     unit: str | None
+
+
+class LeavingQuestion(Viewpoint, total=False):
+    """What narrows a question for leavers."""
+
+    entity: str | None
 
 
 class ComplianceQuestion(Viewpoint, total=False):
@@ -457,6 +484,8 @@ class Books(Protocol):
     def banking(self, entity: str, **question: Unpack[Viewpoint]) -> BankingRow | None: ...
 
     def credits(self, **question: Unpack[CreditsQuestion]) -> list[CreditRow]: ...
+
+    def leaving(self, **question: Unpack[LeavingQuestion]) -> list[LeavingRow]: ...
 
     def events(self, **question: Unpack[EventsQuestion]) -> Iterator[EventRow]: ...
 

@@ -19,6 +19,7 @@ from etsledger.ledger.books import (
     Explains,
     Instants,
     KnownAt,
+    LeavingRow,
     MarketRow,
     Period,
     ReconcileQuestion,
@@ -43,6 +44,7 @@ from etsledger.projections.compliance import Standings, summary_rows
 from etsledger.projections.credits import credit_rows
 from etsledger.projections.events import event_rows
 from etsledger.projections.instants import Viewpoint, instant, viewpoint
+from etsledger.projections.leaving import leaving_rows
 from etsledger.projections.market import MarketFilter, date_of
 from etsledger.projections.market import sums as market_sums
 from etsledger.projections.market import sums_from_log as market_from_log
@@ -231,9 +233,7 @@ class LedgerBooks:
         head = self._store.head_position()
         self._trades.follow(head)
         state = self._years.of_entity(entity, head)
-        return banking_row(
-            self._store, state, self._parties, self._trades, view, entity, registry
-        )
+        return banking_row(self._store, state, self._parties, self._trades, view, entity, registry)
 
     def credits(
         self,
@@ -247,6 +247,23 @@ class LedgerBooks:
         head = self._store.head_position()
         view = viewpoint(self._store, self._clock, as_of, known_at, head)
         return credit_rows(self._store, view, registry=registry, unit=unit)
+
+    def leaving(
+        self,
+        *,
+        registry: str | None = None,
+        entity: str | None = None,
+        as_of: When = None,
+        known_at: KnownAt = None,
+    ) -> list[LeavingRow]:
+        """See ``Ledger.leaving``."""
+        view, _ = self._view(as_of, known_at)
+        head = self._store.head_position()
+        years = self._years
+        state = years.follow(head) if entity is None else years.of_entity(entity, head)
+        return list(
+            leaving_rows(self._store, state, self._parties, view, registry=registry, entity=entity)
+        )
 
     def events(
         self,

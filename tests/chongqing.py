@@ -76,14 +76,14 @@ class ChongqingBook(DayBook):
         given = {"entity": entity, "year": year, "entitlement": entitlement, **fields}
         return self.send("finalise_allocation", **given)
 
-    def surrender(self, quantity: int, year: int = YEAR, **fields: Any) -> Outcome:
-        """Submits units of ``CQEA:2024``."""
-        given = {"entity": ENTITY, "unit": UNIT, **fields}
-        return self.send("surrender", year=year, quantity=quantity, **given)
+    def surrender(self, quantity: int, entity: str = ENTITY, **fields: Any) -> Outcome:
+        """Submits units of ``CQEA:2024`` for 2024."""
+        given = {"unit": UNIT, "year": YEAR, **fields}
+        return self.send("surrender", entity=entity, quantity=quantity, **given)
 
     def met(self, quantity: int, year: int = YEAR, **fields: Any) -> None:
         """A surrender that is confirmed at once."""
-        outcome = self.surrender(quantity, year, **fields)
+        outcome = self.surrender(quantity, year=year, **fields)
         when = {"at": fields["at"]} if "at" in fields else {}
         self.send("confirm_surrender", surrender=outcome.id, **when)
 

@@ -7,6 +7,7 @@ That file is never written again: what was stored once must be read for ever.
 from collections.abc import Iterator
 from typing import Any
 
+import every_market_event
 from etsledger.ledger import Ledger
 from helpers import UNIT, SteppingClock, command
 
@@ -145,6 +146,7 @@ def commands() -> Iterator[dict[str, Any]]:
     yield command("open_account", "26", account="short-lived", kind="institution")
     yield command("close_account", "27", account="short-lived", at="2099-12-31")
     yield from a_year()
+    yield from every_market_event.commands()
 
 
 def a_year() -> Iterator[dict[str, Any]]:

@@ -98,7 +98,7 @@ def test_later_vintages_do_not_meet_an_earlier_year(pilot: ChongqingBook) -> Non
         if refused:
             pilot.refused("VintageNotEligible", "surrender", unit=unit, **given)
         else:
-            pilot.surrender(1, 2023, unit=unit)
+            pilot.surrender(1, year=2023, unit=unit)
 
 
 def test_who_was_late_has_no_fine_but_a_status(pilot: ChongqingBook, clock: SteppingClock) -> None:

@@ -239,7 +239,7 @@ def test_q_cap_published_caps_only() -> None:
 
 # Years | share | programmes: registered from, before, used from, before
 OFFSETS = """
-2021-2026|0.05|ccer-old: - 2017-03-14 - 2025-01-01; ccer: 2024-01-22 - - -; cqcer: - - 2021-09-01 -
+2021-2026|0.05|ccer-old: - 2017-03-14 - 2025-01-01; ccer: - - - -; cqcer: - - 2021-09-01 -
 2013-2020|0.08|ccer-old: - 2017-03-14 - -
 """.strip().splitlines()
 

@@ -3,37 +3,16 @@
 from collections import Counter
 from collections.abc import Callable
 from multiprocessing import get_context
-from typing import Any
 
 from credit_books import CREDITS, CreditBook
-from etsledger.ledger import Ledger, Refusal
+from credit_workers import Told, use_or_free
+from etsledger.ledger import Ledger
 from helpers import SteppingClock
 from national import PLANT, REGISTRY, SUMMER, YEAR
 
 LOCKS = 12
 TONNES = 5
 PROCESSES = 2
-Told = list[tuple[str, str]]
-
-
-def _work(url: str, number: int, locks: list[str], barrier: Any, queue: Any) -> None:
-    told: Told = []
-    with Ledger.open(url, lock_timeout=60, clock=SteppingClock(SUMMER)) as ledger:
-        ledger.balances()
-        for i, lock in enumerate(locks):
-            barrier.wait(60)
-            # One uses it while the other uses or frees it: only one of them may.
-            name = "unlock_credits" if number and i % 3 == 2 else "use_offsets"
-            one: dict[str, Any] = {"command": name, "id": f"{number}/{i}", "lock": lock}
-            if name == "use_offsets":
-                one |= {"registry": REGISTRY, "entity": PLANT, "year": YEAR}
-            else:
-                one |= {"registry": CREDITS}
-            try:
-                told.append((lock, ledger.execute({**one, "effective_at": SUMMER}).outcome))
-            except Refusal as refusal:
-                told.append((lock, refusal.code))
-    queue.put((number, told))
 
 
 def test_no_credit_is_used_twice_by_two_processes(new_store_url: Callable[[], str]) -> None:
@@ -46,7 +25,7 @@ def test_no_credit_is_used_twice_by_two_processes(new_store_url: Callable[[], st
     context = get_context("spawn")
     barrier, queue = context.Barrier(PROCESSES), context.Queue()
     workers = [
-        context.Process(target=_work, args=(url, number, locks, barrier, queue), daemon=True)
+        context.Process(target=use_or_free, args=(url, number, locks, barrier, queue), daemon=True)
         for number in range(PROCESSES)
     ]
     for worker in workers:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import rfc8785
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -440,6 +441,14 @@ def test_a_record_lists_the_first_hundred_breaks_and_counts_them_all(book: DayBo
         book.send("record_reconciliation", **sent)
         last = list(book.ledger.events(types=["ReconciliationRecorded"]))[-1]
         assert (last["data"]["differing"], len(last["data"]["breaks"])) == (count, min(count, 100))
+
+
+def test_the_record_is_stored_in_canonical_bytes(book: DayBook) -> None:
+    odd = {**BREAK, "account": '«"\\»', "reference": "文件 17", "date": "2024-01-01"}
+    book.send("record_reconciliation", **outcome(source="账.csv", differing=1, breaks=[odd]))
+    line = list(book.ledger.export())[-1]
+    assert rfc8785.dumps(json.loads(line)) == line
+    assert book.ledger.verify().ok
 
 
 # -- properties --------------------------------------------------------------------------------

@@ -202,10 +202,16 @@ FIRST_HEAD = Head(
     root="9bd1395e3752ba999b65ba772fba39847697145c0b10a35f92d33e4a38030662",
 )
 """Where the file ended at first; a year of the national market was added to it."""
-V1_HEAD = Head(
+SECOND_HEAD = Head(
     position=66,
     hash="f2f532e141994eb60c5190eb0eb1542c23e554c2307721017087686482c477c9",
     root="c48df093a091c92ec59e15097a6fb2dbf69af579c4ceb188743afa76c9593ce4",
+)
+"""And then; a market, loans, carry-overs, credits, fines and leaving were added to it."""
+V1_HEAD = Head(
+    position=105,
+    hash="7cdfc4737069a9d496cb0c9f5f1a2bd5cb5de858413f20598bec39b2b1048683",
+    root="9ab0913b47711a3a2e5a58e6437702ac14b75db81d726db2fadda482cd31c1bd",
 )
 
 
@@ -223,7 +229,7 @@ def test_every_stored_byte_of_version_1_still_reads_to_the_same_event() -> None:
         assert logged.hash == json.loads(line)["hash"]
         assert (record["v"], logged.command.id) == (1, record["command"]["id"])
         seen.add(record["type"])
-    assert len(seen) == 28
+    assert len(seen) == 42
 
 
 def test_a_log_of_version_1_is_imported_whole(ledger: Ledger) -> None:
@@ -233,6 +239,7 @@ def test_a_log_of_version_1_is_imported_whole(ledger: Ledger) -> None:
     assert list(ledger.export()) == lines
     assert ledger.verify(head=V1_HEAD).ok
     assert ledger.verify(head=FIRST_HEAD).ok
+    assert ledger.verify(head=SECOND_HEAD).ok
     held = {
         (row["account"], row["unit"]): row["quantity"]
         for row in ledger.balances(as_of="2030-01-01")
@@ -242,7 +249,7 @@ def test_a_log_of_version_1_is_imported_whole(ledger: Ledger) -> None:
     with pytest.raises(Refusal) as caught:
         ledger.execute({**next(every_event.commands()), "rulebook": "open"})
     assert caught.value.code == "DuplicateCommand"
-    assert [ledger.execute(sent).outcome for sent in every_event.commands()] == ["duplicate"] * 64
+    assert [ledger.execute(sent).outcome for sent in every_event.commands()] == ["duplicate"] * 102
 
 
 def test_the_same_history_is_stored_as_the_same_bytes_today(history: Ledger) -> None:

@@ -16,6 +16,7 @@ GOOD: dict[str, dict[str, Any]] = {
     "adopt_rulebook": {"rulebook": "open"},
     "assess_compliance": {"entity": "crrc", "year": 2023},
     "assert_balance": {"account": "crrc-1", "unit": UNIT, "quantity": 0},
+    "auction": {"unit": UNIT, "quantity": 1, "price": "35.86", "buyer": "desk-1"},
     "batch": {"commands": [{"command": "issue", "id": "b/1", "unit": UNIT, "quantity": 1}]},
     "borrow": {"entity": "crrc", "year": 2022, "quantity": 1},
     "cancel": {"account": "crrc-1", "unit": UNIT, "quantity": 1},
@@ -29,7 +30,18 @@ GOOD: dict[str, dict[str, Any]] = {
         "adjustments": [{"amount": -1, "rule": "Q-INC", "source": "letter 3"}],
     },
     "freeze": {"account": "crrc-1", "unit": UNIT, "quantity": 1, "direction": "out"},
+    "impose_fine": {"entity": "crrc", "year": 2023, "multiple": 5, "amount": "20000.00"},
     "issue": {"unit": UNIT, "quantity": 1, "to": "crrc-1"},
+    "issue_credits": {
+        "unit": "CCER:wind:2024", "quantity": 1, "to": "desk-1", "programme": "ccer",
+        "registered_on": "2025-03-06", "covered_by_ets": False, "methodology": "own",
+        "serial_start": 1,
+    },
+    "leave_registry": {"entity": "crrc", "first_year_elsewhere": 2024},
+    "lock_credits": {
+        "account": "desk-1", "unit": "CCER:wind:2024", "quantity": 1, "for_registry": "trial",
+        "entity": "crrc", "year": 2023,
+    },
     "open_account": {"account": "new", "kind": "entity", "entity": "crrc", "province": "hubei"},
     "open_registry": {"rulebook": "open"},
     "opening_balance": {"account": "crrc-1", "unit": UNIT, "quantity": 1},
@@ -37,6 +49,11 @@ GOOD: dict[str, dict[str, Any]] = {
     "pre_allocate": {"entity": "crrc", "year": 2023, "quantity": 5, "from": "hubei"},
     "publish_balance_value": {"sector": "cement", "year": 2025, "value": "0.85"},
     "record_deduction": {"entity": "crrc", "year": 2023, "quantity": 5, "reason": "enforcement"},
+    "record_green_power": {"entity": "crrc", "year": 2024, "tonnes": 1},
+    "record_market_day": {
+        "date": "2024-11-04", "unit": UNIT, "close": "80.00", "vwap": "80.00", "volume": 0,
+        "value": "0.00",
+    },
     "record_verified": {
         "entity": "crrc", "year": 2023, "emissions": 5,
         "units": [{"unit_id": "1", "class": "gas", "electricity_mwh": 1.5}],
@@ -46,10 +63,16 @@ GOOD: dict[str, dict[str, Any]] = {
     "release_pledge": {"pledge": "8"},
     "reserve": {"unit": UNIT, "quantity": 1},
     "reverse": {"reverses": "14"},
+    "settle_trade": {
+        "trade": "T1", "method": "listed", "unit": UNIT, "quantity": 1, "price": 80.5,
+        "seller": "crrc-1", "buyer": "baosteel-1",
+    },
     "set_entity_status": {"entity": "crrc", "status": "at_risk"},
     "surrender": {"entity": "crrc", "year": 2023, "unit": UNIT, "quantity": 1, "from": "crrc-1"},
     "transfer": {"unit": UNIT, "quantity": 1, "from": "crrc-1", "to": "desk-1", "kind": "free"},
     "unfreeze": {"freeze": "6"},
+    "unlock_credits": {"lock": "16"},
+    "use_offsets": {"entity": "crrc", "year": 2023, "lock": "16"},
 }  # fmt: skip
 OPTIONAL = {
     ("freeze", "unit"), ("freeze", "quantity"), ("freeze", "direction"), ("issue", "to"),
@@ -57,7 +80,9 @@ OPTIONAL = {
     ("surrender", "from"), ("finalise_allocation", "entitlement"), ("finalise_allocation", "from"),
     ("finalise_allocation", "supersedes"), ("finalise_allocation", "adjustments"),
     ("pre_allocate", "quantity"), ("pre_allocate", "from"), ("record_verified", "units"),
-    ("carry_over", "unit"),
+    ("carry_over", "unit"), ("impose_fine", "multiple"), ("impose_fine", "amount"),
+    ("issue_credits", "methodology"), ("issue_credits", "serial_start"),
+    ("record_market_day", "vwap"), ("record_market_day", "volume"), ("record_market_day", "value"),
 }  # fmt: skip
 FIELDS = [(name, field) for name, fields in GOOD.items() for field in fields]
 
@@ -66,6 +91,7 @@ BAD_ID = ["", "a" * 65, 7, ["a"]]
 """Of an id that names what should be there; other signs are refused on looking it up."""
 BAD_COMMAND_ID = ["", "x" * 201, 7, None]
 BAD_TONNES = [0, -1, 1.0, 1.5, "1", True, None, MAX_TONNES + 1, 10**40, float("inf")]
+BAD_MONEY = ["x", "", True, None, {}, [1]]
 BAD_VALUES: dict[str, list[Any]] = {
     "account": BAD_ID,
     "entity": BAD_ID,
@@ -87,6 +113,18 @@ BAD_VALUES: dict[str, list[Any]] = {
         [{"status": "old"}],
     ],
     "value": ["x", True, None, {}],
+    **dict.fromkeys(("price", "close", "multiple", "amount", "vwap"), BAD_MONEY),
+    **dict.fromkeys(("buyer", "seller", "for_registry"), BAD_ID),
+    "method": ["", "free", 7, None],
+    "date": ["", "2024-1-4", "2024-11-04T00:00", "20241104", 7, None],
+    "volume": [-1, 1.5, "1", True, MAX_TONNES + 1],
+    "programme": ["", "cer", 7, None],
+    "registered_on": ["", "2024-1-4", "yesterday", 7, None],
+    "covered_by_ets": ["no", 0, 1, None],
+    "methodology": ["", "a\x00b", 7],
+    "serial_start": [0, -1, 1.5, "1", True, MAX_TONNES + 1],
+    "tonnes": BAD_TONNES[:6],
+    "first_year_elsewhere": [1989, 2200, "2024", None],
     "status": ["", "gone", 7, None],
     "reason": ["", "because", 7, None],
     "quantity": BAD_TONNES[:6],
@@ -99,7 +137,10 @@ BAD_VALUES: dict[str, list[Any]] = {
     "pledgee": ["", "a\x00b", 7, None],
     "rulebook": [7, None, ["open"]],
     "commands": [[], {}, "issue", None, ["issue"], [{}], [7]],
-    **dict.fromkeys(("surrender", "pledge", "freeze", "reverses", "supersedes"), BAD_COMMAND_ID),
+    **dict.fromkeys(
+        ("surrender", "pledge", "freeze", "reverses", "supersedes", "lock", "trade"),
+        BAD_COMMAND_ID,
+    ),
 }
 NEW = {("open_account", "account"), ("register_entity", "entity")}
 BAD_COMMON: dict[str, list[Any]] = {

@@ -122,7 +122,14 @@ def _svg(chart: Any, name: str, title: str, wide: int) -> str:
 
     chart.uuid = f"plot-{name}"
     chart.title = None
-    root = chart.render_tree()
+    trees = import_module("pygal.etree").etree
+    with_lxml: bool = trees.lxml
+    trees.to_etree()  # where lxml is installed it would write other bytes
+    try:
+        root = chart.render_tree()
+    finally:
+        if with_lxml:
+            trees.to_lxml()
     _strip(root)
     root.set("role", "img")
     root.set("style", f"width:{100 * wide // _WIDE}%")

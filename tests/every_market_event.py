@@ -1,0 +1,178 @@
+"""What ``every_event`` goes on with: a market, loans, carry-overs, credits, fines and leaving.
+
+Its rulebooks are its own and are never changed, like its commands: the bytes that they were
+stored as are kept in ``tests/data/v1_records.jsonl``.
+"""
+
+from collections.abc import Iterator
+from typing import Any
+
+from helpers import command
+
+OWN = {"source": "own"}
+_DOWN = {"places": 0, "mode": "floor", **OWN}
+_YEAR = {"sectors": ["power"], "deadline_source": "own", "units_source": "own", **OWN}
+_KINDS = [
+    ("province", "government"), ("entity", "holding"), ("institution", "holding"),
+]  # fmt: skip
+
+
+def _rulebook(name: str, movements: tuple[str, ...], pattern: str, **tables: Any) -> dict[str, Any]:
+    return {
+        "name": name,
+        "version": "1",
+        "title": "Every event of a market once · 市场",
+        "sources": {"own": "written for the tests, and never changed"},
+        "unit_kinds": [{"name": "unit", "pattern": pattern, **OWN}],
+        "account_kinds": [
+            {"kind": kind, "group": group, "entity_required": False, **OWN}
+            for kind, group in _KINDS
+        ],
+        "routes": [
+            {"movement": movement, "units": ["*"], "from": ["*"], "to": ["*"], **OWN}
+            for movement in movements
+        ],
+        "surrender": {"confirmation": True, "obligations": True, **OWN},
+        **tables,
+    }
+
+
+MARKET: dict[str, Any] = _rulebook(
+    "every-market",
+    (
+        "opening_balance", "issue", "distribute", "reserve", "auction", "trade", "borrow",
+        "carry_over", "pre_allocate", "finalise", "recall", "surrender", "cancel",
+    ),
+    "CEA:[0-9]{4}",
+    years=[
+        {**_YEAR, "year": year, "unit": f"CEA:{year}", "deadline": deadline,
+         "units": ["CEA:2022", "CEA:2023"]}
+        for year, deadline in ((2022, "2023-12-31"), (2023, "2024-03-31"))
+    ],
+    exemptions=[
+        {"name": "gap", "rule": "Q-CAPGAP", "kind": "cap_gap", "share": "0.10", "limit": 9_000,
+         **OWN},
+    ],
+    allocation=[
+        {"rule": "Q-ALLOC", "sectors": ["power"], "years": [2022, 2023], "method": "verified",
+         "entity_methods": ["verified"], **OWN},
+        {"rule": "Q-ALLOC", "sectors": ["power"], "years": [2022, 2023], "method": "approved",
+         "exemptions": ["gap"], **OWN},
+    ],
+    pre_allocation=[
+        {"rule": "Q-PRE", "sectors": ["power"], "years": [2022, 2023], "ratio": "0.70",
+         "per": "entity", **OWN},
+    ],
+    rounding={
+        **dict.fromkeys(
+            ("pre_allocation", "electricity", "heat", "line", "top_up", "obligation_cap"), _DOWN
+        ),
+        "factor": {"places": 6, "mode": "half_up", **OWN},
+        "gap_rate": {"places": 2, "mode": "half_up", **OWN},
+    },
+    incentives=[
+        {"rule": "Q-INC", "years": [2022], "minimum_share": "0.005", "maximum_share": "0.01",
+         "limit": 500, **OWN},
+    ],
+    market=[
+        {"rule": "N-TRD", "units": ["*"], "participants": ["entity", "institution"],
+         "methods": ["listed", "block", "bidding"], "reference": "close",
+         "bands": {"listed": "0.10", "block": "0.30"}, "below": {"listed": 10_000},
+         "at_least": {"block": 10_000}, **OWN},
+    ],
+    borrowing=[
+        {"rule": "N-BOR", "years": [2022], "minimum_gap": "0.05", "share_of_gap": "0.5", **OWN},
+    ],
+    banking={
+        "rule": "N-BANK-1", "units": ["CEA:2022", "CEA:2023"], "into": "CEA:2025", "base": 1_000,
+        "ratio": "1.5", "trades_from": "2023-01-01", "trades_to": "2024-12-31",
+        "holding_at": "2024-04-30T23:59:00", "apply_from": "2024-05-01", "apply_to": "2024-06-30",
+        "on_time_years": [], "batches": [{"filed_by": "2024-05-20", "processed_by": "2024-05-27"}],
+        **OWN,
+    },
+    offsets=[
+        {"rule": "N-OFF-1", "years": [2022, 2023], "share": "0.05",
+         "programmes": [{"programme": "ccer", **OWN}], **OWN},
+    ],
+    green_power=[{"rule": "Q-GREEN", "years": [2022], "share": "0.08", "limit": 2_000, **OWN}],
+    reserve=[
+        {"rule": "Q-RES", "units": ["*"], "reserve_share": "0.05", "auction_share": "0.04", **OWN},
+    ],
+    caps=[{"rule": "Q-CAP", "path": "CEA:{year}", "first_year": 2022, "decline": "0.03",
+           "tonnes": 1_000_000, **OWN}],
+    penalties=[
+        {"case": "unsurrendered", "years": [2022], "kind": "amount", "minimum": 20_000,
+         "maximum": 30_000, **OWN},
+        {"case": "unsurrendered", "kind": "multiple", "minimum": 5, "maximum": 10, **OWN},
+    ],
+    leaving={"rule": "Q-COV-2", "years": 3, **OWN},
+)  # fmt: skip
+
+CREDITS: dict[str, Any] = _rulebook(
+    "every-credit", ("issue_credits", "lock", "cancel"), "CCER:[a-z]+:[0-9]{4}"
+)
+
+
+def commands() -> Iterator[dict[str, Any]]:
+    """The history, in order."""
+
+    def of(name: str, number: int, /, **fields: Any) -> dict[str, Any]:
+        return command(name, f"m{number}", **{"registry": "market", "at": "2023-01-03", **fields})
+
+    old, new = "CEA:2022", "CEA:2023"
+    yield of("open_registry", 1, rulebook=MARKET)
+    for n, entity in enumerate(("plant", "other")):
+        yield of("register_entity", 2 + 2 * n, entity=entity, name=f"{entity} 厂", sector="power",
+                 allocation_method="historical_intensity")  # fmt: skip
+        yield of("open_account", 3 + 2 * n, account=f"{entity}-1", kind="entity", entity=entity)
+    yield of("open_account", 6, account="desk", kind="institution")
+    yield of("issue", 7, unit=old, quantity=1_000_000)
+    yield of("issue", 8, unit=new, quantity=970_000)
+    # A year of a figure with a bounded gap and an incentive, a loan for it, what it is met with.
+    yield of("record_verified", 9, entity="plant", year=2022, emissions=100_000)
+    given = [{"amount": 600, "rule": "Q-INC", "source": "letter 3 号"}]
+    yield of("finalise_allocation", 10, entity="plant", year=2022, entitlement=85_000,
+             adjustments=given)  # fmt: skip
+    yield of("borrow", 11, entity="plant", year=2022, quantity=3_000)
+    yield of("surrender", 12, entity="plant", year=2022, unit=new, quantity=1_000)
+    yield of("confirm_surrender", 13, surrender="m12")
+    yield of("record_green_power", 14, entity="plant", year=2022, tonnes=100)
+    # The market.
+    yield of(
+        "record_market_day", 15, date="2023-01-03", unit=old, close="80", at="2023-01-03T18:00"
+    )
+    yield of("record_market_day", 16, date="2024-03-15", unit=new, close="85.5", vwap="86.01",
+             volume=1_000, value="86010.00", at="2024-03-15T18:00")  # fmt: skip
+    trade = {"unit": old, "seller": "plant-1", "buyer": "other-1", "at": "2023-01-04T10:00:00.5"}
+    yield of("settle_trade", 17, trade="20230104-1", method="listed", quantity=4_000,
+             price="88.00", **trade)  # fmt: skip
+    yield of("settle_trade", 18, trade="号/2", method="bidding", quantity=100, price=1,
+             **{**trade, "buyer": "desk"})  # fmt: skip
+    yield of("reserve", 19, unit=old, quantity=5_000)
+    yield of("auction", 20, unit=old, quantity=400, price="35.86", buyer="desk")
+    # Credits of another registry.
+    credit = {"registry": "credit", "unit": "CCER:wind:2022"}
+    yield of("open_registry", 21, registry="credit", rulebook=CREDITS)
+    yield of("open_account", 22, registry="credit", account="wind", kind="institution")
+    issued = {"to": "wind", "programme": "ccer", "registered_on": "2022-11-05",
+              "covered_by_ets": False}  # fmt: skip
+    yield of("issue_credits", 23, **credit, **issued, quantity=600, methodology="CCER-01-001 海上")
+    yield of("issue_credits", 24, **credit, **issued, quantity=400, serial_start=2_001)
+    lock = {"account": "wind", "for_registry": "market", "entity": "plant", "year": 2022}
+    yield of("lock_credits", 25, **credit, **lock, quantity=500)
+    yield of("unlock_credits", 26, registry="credit", lock="m25", at="2023-01-05")
+    yield of("lock_credits", 27, **credit, **lock, quantity=700, at="2023-01-06")
+    yield of("use_offsets", 28, entity="plant", year=2022, lock="m27", at="2023-01-07")
+    yield of("cancel", 29, **credit, account="wind", quantity=10, at="2023-01-08")
+    # Fines by an amount and by a multiple.
+    yield of("impose_fine", 30, entity="plant", year=2022, amount="20000.5", at="2024-01-05")
+    yield of("record_verified", 31, entity="plant", year=2023, emissions=90_000, at="2024-01-06")
+    yield of("pre_allocate", 32, entity="plant", year=2023, at="2024-01-06")
+    yield of("impose_fine", 33, entity="plant", year=2023, multiple="5.5", at="2024-04-01")
+    # Old vintages into a new one.
+    yield of("check_banking_cap", 34, entity="plant", at="2024-05-02")
+    yield of("carry_over", 35, entity="plant", quantity=2_000, at="2024-05-02")
+    yield of("carry_over", 36, entity="plant", quantity=50, unit=new, at="2024-05-21")
+    # And away.
+    yield of("leave_registry", 37, entity="plant", first_year_elsewhere=2024, at="2024-05-30")
+    yield of("leave_registry", 38, entity="other", first_year_elsewhere=2025, at="2024-05-31")
