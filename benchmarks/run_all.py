@@ -24,6 +24,8 @@ SCRIPTS = {
     "proving": FULL,
     "growth": FULL,
     "compliance_year": QUICK,
+    "comparing": FULL,
+    "tracing": QUICK,
     "explaining": FULL,
     "what_if": QUICK,
     "trades": QUICK,
