@@ -6,6 +6,7 @@ What the front door offers is listed in ``front.py``, and loaded when it is aske
 """
 
 from importlib import import_module
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -13,6 +14,9 @@ if TYPE_CHECKING:
 
 
 def __getattr__(name: str) -> Any:
+    # `from etsledger.ledger import journal` asks here first: a module is no name of the door.
+    if name.startswith("__") or find_spec(f"{__name__}.{name}") is not None:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     front = import_module("etsledger.ledger.front")
     if name in front.__all__:
         return getattr(front, name)

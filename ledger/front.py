@@ -34,7 +34,8 @@ from etsledger.ledger.verify import Finding, Report
 __all__ = [
     "Addition", "AllocationRow", "BalanceExplanation", "BalanceRow", "BankingRow", "Clock",
     "ComplianceRow", "ComplianceSummaryRow", "CreditRow", "EventRow", "Explanation", "Finding",
-    "Head", "ImportRefused", "LeavingRow", "Ledger", "LedgerError", "Line", "MarketRow", "NearEvent", "Outcome",
+    "Head", "ImportRefused", "LeavingRow", "Ledger", "LedgerError", "Line", "MarketRow",
+    "NearEvent", "Outcome",
     "OutsideRow", "Proof", "ReconciliationRow", "Refusal", "Replay", "Report", "StatementRow",
     "StoreError", "SupplyRow", "Verdict", "WhatIf", "YearExplanation", "check_proof", "new_key",
     "read_head", "read_public_key", "system_clock",

@@ -378,9 +378,8 @@ class LedgerBooks:
         """See ``Ledger.replay``; asked of the tables, not of what this object remembers."""
         from etsledger.projections.replay import replay
 
-        return replay(
-            self._store, self._clock, LedgerBooks(self._store, self._clock), to, progress
-        )
+        fresh: Any = LedgerBooks(self._store, self._clock)
+        return replay(self._store, self._clock, fresh, to, progress)
 
     def what_if(
         self,
@@ -396,8 +395,9 @@ class LedgerBooks:
         """See ``Ledger.what_if``."""
         from etsledger.projections.whatif import what_if
 
+        books: Any = LedgerBooks
         return what_if(
-            self._store, self._clock, LedgerBooks, rulebook=rulebook, with_=with_,
+            self._store, self._clock, books, rulebook=rulebook, with_=with_,
             without=[without] if isinstance(without, str) else without, registry=registry,
             as_of=as_of, keep=None if keep is None else Path(keep), progress=progress,
         )  # fmt: skip

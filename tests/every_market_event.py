@@ -176,3 +176,10 @@ def commands() -> Iterator[dict[str, Any]]:
     # And away.
     yield of("leave_registry", 37, entity="plant", first_year_elsewhere=2024, at="2024-05-30")
     yield of("leave_registry", 38, entity="other", first_year_elsewhere=2025, at="2024-05-31")
+    # A statement from outside was compared with the books.
+    broken = {"kind": "differing", "account": "plant-1", "unit": old, "ours": 95, "theirs": 100}
+    yield of(
+        "record_reconciliation", 39, source="银行 2024-05.csv", sha256="0123456789abcdef" * 4,
+        kind="holdings", as_of="2024-05-31", known_at=80, matched=3, missing_here=0,
+        missing_there=0, differing=1, breaks=[broken], at="2024-06-01",
+    )  # fmt: skip

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis.stateful import run_state_machine_as_test
 
-from etsledger.ledger import heads, snapshots
+from etsledger.ledger import snapshots
 from helpers import ON_SQLITE
 from random_books import Books
 
@@ -29,10 +29,10 @@ def run(new_url: Callable[[], str], examples: int, steps: int) -> None:
 @pytest.fixture
 def small_steps(monkeypatch: pytest.MonkeyPatch) -> None:
     """Index merges, snapshots and kept Merkle frontiers every few events, as in a long log."""
-    for module in ("ledger.postings", "projections.books", "projections.parties"):
+    modules = ("ledger.postings", "ledger.tree", "projections.books", "projections.parties")
+    for module in modules:
         monkeypatch.setattr(f"etsledger.{module}.LAG", 5)
     monkeypatch.setattr(snapshots, "EVERY", 7)
-    monkeypatch.setattr(heads, "_SAVE_AFTER", 4)
 
 
 POSTGRES = pytest.mark.parametrize("new_store_url", ["postgres"], indirect=True)

@@ -54,6 +54,11 @@ GOOD: dict[str, dict[str, Any]] = {
         "date": "2024-11-04", "unit": UNIT, "close": "80.00", "vwap": "80.00", "volume": 0,
         "value": "0.00",
     },
+    "record_reconciliation": {
+        "source": "bank.csv", "sha256": "0" * 64, "kind": "holdings", "as_of": "2024-12-31",
+        "known_at": 8, "matched": 3, "missing_here": 0, "missing_there": 0, "differing": 1,
+        "breaks": [{"kind": "differing", "account": "crrc-1", "unit": UNIT}],
+    },
     "record_verified": {
         "entity": "crrc", "year": 2023, "emissions": 5,
         "units": [{"unit_id": "1", "class": "gas", "electricity_mwh": 1.5}],
@@ -75,6 +80,7 @@ GOOD: dict[str, dict[str, Any]] = {
     "use_offsets": {"entity": "crrc", "year": 2023, "lock": "16"},
 }  # fmt: skip
 OPTIONAL = {
+    ("record_reconciliation", "breaks"),
     ("freeze", "unit"), ("freeze", "quantity"), ("freeze", "direction"), ("issue", "to"),
     ("open_account", "entity"), ("open_account", "province"), ("register_entity", "first_year"),
     ("surrender", "from"), ("finalise_allocation", "entitlement"), ("finalise_allocation", "from"),
@@ -136,6 +142,14 @@ BAD_VALUES: dict[str, list[Any]] = {
     "name": ["", "x" * 4001, "a\x00b", "\ud800", 7, None],
     "pledgee": ["", "a\x00b", 7, None],
     "rulebook": [7, None, ["open"]],
+    "source": ["", 7, None],
+    "sha256": ["", "0" * 63, "G" * 64, 7, None],
+    "as_of": ["x" * 41, 7, None],
+    **{
+        name: [-1, 1.5, "1", True, None]
+        for name in ("known_at", "matched", "missing_here", "missing_there", "differing")
+    },
+    "breaks": [7, [7], [{}], [{"kind": "new"}]],
     "commands": [[], {}, "issue", None, ["issue"], [{}], [7]],
     **dict.fromkeys(
         ("surrender", "pledge", "freeze", "reverses", "supersedes", "lock", "trade"),

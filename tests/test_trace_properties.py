@@ -159,7 +159,10 @@ steps = st.lists(
 
 
 @ON_SQLITE
-@settings(max_examples=10, suppress_health_check=list(HealthCheck))
+@settings(
+    max_examples=10,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
 @given(steps=steps)
 def test_carried_over_tonnes_go_on_and_none_is_lost(
     new_store_url: Callable[[], str], steps: list[tuple[str, int, str | None, str]]
