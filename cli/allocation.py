@@ -2,10 +2,9 @@
 
 import click
 
-from etsledger.cli.failures import REFUSED, complain
 from etsledger.cli.options import NAME, YEAR, viewpoint_options
 from etsledger.cli.output import Output, output_option
-from etsledger.cli.stores import Settings, note_unknown, pass_settings
+from etsledger.cli.stores import Settings, nothing_on_record, pass_settings
 
 
 @click.command()
@@ -36,9 +35,12 @@ def allocation(
     with settings.open() as ledger:
         row = ledger.allocation(entity, year, registry=registry, as_of=as_of, known_at=known_at)
         if row is None:
-            complain(f"nothing is on record of an allocation of {entity} for {year}")
-            note_unknown(ledger, registry=registry, entity=entity)
-            raise click.exceptions.Exit(REFUSED)
+            nothing_on_record(
+                ledger,
+                f"nothing is on record of an allocation of {entity} for {year}",
+                registry=registry,
+                entity=entity,
+            )
 
     def people() -> str:
         from etsledger.cli.calculation import in_words

@@ -4,10 +4,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from etsledger.cli.failures import REFUSED, complain
 from etsledger.cli.options import NAME, viewpoint_options
 from etsledger.cli.output import Output, output_option
-from etsledger.cli.stores import Settings, note_unknown, pass_settings
+from etsledger.cli.stores import Settings, nothing_on_record, pass_settings
 
 if TYPE_CHECKING:
     from etsledger.ledger import BankingRow
@@ -40,9 +39,12 @@ def banking(
     with settings.open() as ledger:
         row = ledger.banking(entity, registry=registry, as_of=as_of, known_at=known_at)
         if row is None:
-            complain(f"no rulebook lets units of {entity} be carried over")
-            note_unknown(ledger, registry=registry, entity=entity)
-            raise click.exceptions.Exit(REFUSED)
+            nothing_on_record(
+                ledger,
+                f"no rulebook lets units of {entity} be carried over",
+                registry=registry,
+                entity=entity,
+            )
 
     def people() -> str:
         return _in_words(row)

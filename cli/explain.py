@@ -8,7 +8,7 @@ import click
 from etsledger.cli.failures import REFUSED, complain
 from etsledger.cli.options import NAME, YEAR, viewpoint_options
 from etsledger.cli.output import Output, output_option
-from etsledger.cli.stores import Settings, note_unknown, pass_settings
+from etsledger.cli.stores import Settings, nothing_on_record, pass_settings
 
 if TYPE_CHECKING:
     from etsledger.ledger import Explanation
@@ -107,9 +107,12 @@ def balance(
         except ValueError as error:
             raise click.UsageError(str(error)) from None
         if told is None:
-            complain(f"nothing is on record of account {account}")
-            note_unknown(ledger, registry=registry, account=account)
-            raise click.exceptions.Exit(REFUSED)
+            nothing_on_record(
+                ledger,
+                f"nothing is on record of account {account}",
+                registry=registry,
+                account=account,
+            )
     _show(output, told)
 
 
@@ -142,9 +145,12 @@ def compliance(
             entity, year, registry=registry, as_of=as_of, known_at=known_at
         )
         if told is None:
-            complain(f"nothing is on record of {entity} for {year}")
-            note_unknown(ledger, registry=registry, entity=entity)
-            raise click.exceptions.Exit(REFUSED)
+            nothing_on_record(
+                ledger,
+                f"nothing is on record of {entity} for {year}",
+                registry=registry,
+                entity=entity,
+            )
     _show(output, told)
 
 
@@ -176,9 +182,12 @@ def allocation(
             entity, year, registry=registry, as_of=as_of, known_at=known_at
         )
         if told is None:
-            complain(f"nothing is on record of an allocation of {entity} for {year}")
-            note_unknown(ledger, registry=registry, entity=entity)
-            raise click.exceptions.Exit(REFUSED)
+            nothing_on_record(
+                ledger,
+                f"nothing is on record of an allocation of {entity} for {year}",
+                registry=registry,
+                entity=entity,
+            )
     _show(output, told)
 
 

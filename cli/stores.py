@@ -1,11 +1,11 @@
 """Where the ledger is, and opening it for a command."""
 
 import gc
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, NoReturn
 
 import click
 
-from etsledger.cli.failures import complain
+from etsledger.cli.failures import REFUSED, complain
 
 if TYPE_CHECKING:
     from etsledger.ledger import Ledger
@@ -54,3 +54,13 @@ def note_unknown(
         complain(f"note: these books know no account {account!r}{where}")
     elif entity and unknown(entity=entity, registry=registry):
         complain(f"note: these books know no entity {entity!r}{where}")
+
+
+def nothing_on_record(ledger: "Ledger", message: str, **asked: str | None) -> NoReturn:
+    """Says that there is no answer, and which name the books never heard of; exits 1.
+
+    ``asked`` are the names of the question, as ``note_unknown`` takes them.
+    """
+    complain(message)
+    note_unknown(ledger, **asked)
+    raise click.exceptions.Exit(REFUSED)

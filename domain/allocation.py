@@ -11,10 +11,11 @@ import msgspec
 from msgspec import field
 
 from etsledger.domain import custody
+from etsledger.domain.calculation import Calculation
 from etsledger.domain.commands import MAX_TONNES, Balance, Command, CommandId, Id, Text, Year
 from etsledger.domain.deductions import Deducted, settle
 from etsledger.domain.desk import Desk
-from etsledger.domain.entitlement import Calculation, approved_figure, calculate, gas_allocation
+from etsledger.domain.entitlement import approved_figure, calculate
 from etsledger.domain.errors import (
     AllocationNotReady,
     AlreadyAllocated,
@@ -22,6 +23,7 @@ from etsledger.domain.errors import (
     UnknownReference,
 )
 from etsledger.domain.events import Event, Posting, move
+from etsledger.domain.obligations import gas_allocation
 from etsledger.domain.pre_allocation import Parties, may_take_part, parties
 from etsledger.domain.state import Fact, RegistryState, Scribe
 from etsledger.domain.times import iso

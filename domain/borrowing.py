@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, ClassVar
 from msgspec import field
 
 from etsledger.domain import loans
-from etsledger.domain.advance import base_year, pre_allocation
 from etsledger.domain.commands import Command, Id, Tonnes, Year
 from etsledger.domain.desk import Desk
 from etsledger.domain.errors import (
@@ -25,6 +24,7 @@ from etsledger.domain.errors import (
     ShortfallTooSmall,
 )
 from etsledger.domain.events import Event, Posting, move
+from etsledger.domain.pre_allocation_amounts import base_year, pre_allocation
 from etsledger.domain.rulebook import Rulebook
 from etsledger.domain.state import Entity, Fact, RegistryState, Scribe
 from etsledger.domain.times import iso

@@ -13,9 +13,9 @@ import msgspec
 
 from etsledger.domain.commands import Command, Id, Year
 from etsledger.domain.desk import Desk
-from etsledger.domain.entitlement import obligation
 from etsledger.domain.errors import ObligationNotKnown
 from etsledger.domain.events import Event
+from etsledger.domain.obligations import obligation
 from etsledger.domain.rulebook import Rulebook
 from etsledger.domain.state import Entity
 from etsledger.domain.times import DAY, iso, parse_instant

@@ -2,15 +2,13 @@
 
 Pure functions of the rulebook and a report. Steps stand in the order of the rules: each
 unit's electricity and heat, each rounded; gas units made whole (N-GAS); the floor of the
-entity (N-FLOOR80). The neighbouring calculations are offered here too: amounts handed out
-in advance, and obligations.
+entity (N-FLOOR80).
 """
 
 from decimal import Decimal
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
-from etsledger.domain.advance import PreAllocated, PreAllocatedLine, base_year, pre_allocation
 from etsledger.domain.benchmarks import (
     benchmark,
     class_of,
@@ -25,27 +23,11 @@ from etsledger.domain.benchmarks import (
 from etsledger.domain.calculation import Adjustment, Calculation, Line
 from etsledger.domain.errors import AllocationNotReady
 from etsledger.domain.industry import intensity_line
-from etsledger.domain.obligations import gap_rate, gas_allocation, obligation
 from etsledger.domain.rulebook import Rulebook
 from etsledger.domain.yearbook import Report, ReportedUnit
 
 if TYPE_CHECKING:
     from etsledger.domain.rulebook_years import AllocationTable, Exemption
-
-__all__ = [
-    "Adjustment",
-    "Calculation",
-    "Line",
-    "PreAllocated",
-    "PreAllocatedLine",
-    "approved_figure",
-    "base_year",
-    "calculate",
-    "gap_rate",
-    "gas_allocation",
-    "obligation",
-    "pre_allocation",
-]
 
 
 def calculate(

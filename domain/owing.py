@@ -1,5 +1,5 @@
-"""What an entity still owes, as decisions ask that meet an obligation otherwise than by
-surrendering units: by credits, by green electricity.
+"""What an entity still owes, as decisions ask that meet an obligation: by units, by credits,
+by green electricity.
 
 A back-dated fact must fit at its own time and ever after: it is judged at the effective
 time and at every later instant at which something on record changes.
@@ -53,13 +53,18 @@ def no_more_than_owed(
 ) -> None:  # fmt: skip
     """Raises SurrenderExceedsObligation for more than is outstanding less what is pending."""
     for found in standings(desk, entity_id, entity, year):
-        left = max(found.outstanding - found.pending, 0)
-        if quantity > left:
-            raise SurrenderExceedsObligation(
-                f"entity {entity_id} owes {left} t for {year} (obligation {found.obligation}, "
-                f"surrendered {found.surrendered}, pending {found.pending}, offsets "
-                f"{found.offsets}, green power {found.green_power}); {quantity} t asked",
-                entity=entity_id, year=year, obligation=found.obligation,
-                surrendered=found.surrendered, pending=found.pending, offsets=found.offsets,
-                green_power=found.green_power, outstanding=left, asked=quantity,
-            )  # fmt: skip
+        fits(found, entity_id, year, quantity)
+
+
+def fits(found: Standing, entity_id: str, year: int, quantity: int) -> None:
+    """Raises SurrenderExceedsObligation for more than a standing has open and not pending."""
+    left = max(found.outstanding - found.pending, 0)
+    if quantity > left:
+        raise SurrenderExceedsObligation(
+            f"entity {entity_id} owes {left} t for {year} (obligation {found.obligation}, "
+            f"surrendered {found.surrendered}, pending {found.pending}, offsets "
+            f"{found.offsets}, green power {found.green_power}); {quantity} t asked",
+            entity=entity_id, year=year, obligation=found.obligation,
+            surrendered=found.surrendered, pending=found.pending, offsets=found.offsets,
+            green_power=found.green_power, outstanding=left, asked=quantity,
+        )  # fmt: skip

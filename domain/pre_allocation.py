@@ -10,7 +10,6 @@ from etsledger.domain import custody
 from etsledger.domain.commands import Balance, Command, Id, Year
 from etsledger.domain.deductions import Deducted, settle
 from etsledger.domain.desk import Desk
-from etsledger.domain.entitlement import PreAllocatedLine, base_year, pre_allocation
 from etsledger.domain.errors import (
     AllocationNotReady,
     AlreadyAllocated,
@@ -19,6 +18,7 @@ from etsledger.domain.errors import (
     PreAllocationNotAllowed,
 )
 from etsledger.domain.events import Event, Posting, move
+from etsledger.domain.pre_allocation_amounts import PreAllocatedLine, base_year, pre_allocation
 from etsledger.domain.state import Account, Entity, Fact, RegistryState, Scribe
 from etsledger.domain.times import iso
 from etsledger.domain.yearbook import Grant

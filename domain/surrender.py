@@ -16,12 +16,11 @@ from etsledger.domain.commands import Command, CommandId, Id, Tonnes, Unit, Year
 from etsledger.domain.compliance import NO_LIMIT, deadline_of, in_time, standing
 from etsledger.domain.desk import Desk
 from etsledger.domain.errors import (
-    ObligationNotKnown,
     ParticipantNotAllowed,
-    SurrenderExceedsObligation,
     VintageNotEligible,
 )
 from etsledger.domain.events import AUTHORITY, PROVINCE, RETIRED, Event, Posting, move
+from etsledger.domain.owing import fits, obligation_known
 from etsledger.domain.state import Account, Claim, Entity, Fact, RegistryState, Scribe
 from etsledger.domain.times import LATEST, iso, parse_instant
 from etsledger.domain.yearbook import Closing, Submission, seen
@@ -120,7 +119,7 @@ def decide_surrender(command: Surrender, desk: Desk) -> tuple[Event, ...]:
     account = desk.account(account_id)
     rules = desk.rules.data.surrender
     if rules.obligations:
-        _obligation_known(command, entity, desk)
+        obligation_known(desk, command.entity, entity, command.year)
     desk.may_send(account_id, account, command.unit)
     kept = _kept_for(command, entity, account_id, account, desk) if rules.chain else 0
     desk.route("surrender", command.unit, account, desk.account(RETIRED))
@@ -151,21 +150,6 @@ def decide_surrender(command: Surrender, desk: Desk) -> tuple[Event, ...]:
     via = _chain(desk, command.entity, account_id)
     given: dict[str, Any] = {**msgspec.structs.asdict(submitted), "via": via}
     return (submitted, SurrenderConfirmed(**given))
-
-
-def _obligation_known(command: Surrender, entity: Entity, desk: Desk) -> None:
-    rules, year = desk.rules, command.year
-    if rules.years and rules.year(entity.sector, year) is None:
-        raise ObligationNotKnown(
-            f"rulebook {rules.data.name} has no compliance year {year} for sector {entity.sector}",
-            entity=command.entity, year=year, sector=entity.sector,
-        )  # fmt: skip
-    if desk.year_book_then(command.entity, year).report is None:
-        raise ObligationNotKnown(
-            f"entity {command.entity} has no verified emissions for {year} at "
-            f"{iso(desk.effective_at)}; record_verified comes first",
-            entity=command.entity, year=year,
-        )  # fmt: skip
 
 
 def _kept_for(
@@ -218,16 +202,7 @@ def _no_more_than_owed(command: Surrender, entity: Entity, desk: Desk) -> None:
     then = seen(book, desk.effective_at, NO_LIMIT)
     for known, at in ((then, desk.effective_at), (book, LATEST)):
         found = standing(desk.rules, entity, command.year, known, at)
-        left = found.outstanding - found.pending
-        if command.quantity > left:
-            raise SurrenderExceedsObligation(
-                f"entity {command.entity} owes {max(left, 0)} t for {command.year} "
-                f"(obligation {found.obligation}, surrendered {found.surrendered}, pending "
-                f"{found.pending}); {command.quantity} t asked",
-                entity=command.entity, year=command.year, obligation=found.obligation,
-                surrendered=found.surrendered, pending=found.pending,
-                outstanding=max(left, 0), asked=command.quantity,
-            )  # fmt: skip
+        fits(found, command.entity, command.year, command.quantity)
         if then is book:
             return
 

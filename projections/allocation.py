@@ -8,8 +8,9 @@ import msgspec
 from etsledger.domain.allocation import AllocationFinalised
 from etsledger.domain.calculation import Calculation
 from etsledger.domain.deductions import settle
-from etsledger.domain.entitlement import calculate, gap_rate
+from etsledger.domain.entitlement import calculate
 from etsledger.domain.errors import AllocationNotReady
+from etsledger.domain.obligations import gap_rate
 from etsledger.domain.pre_allocation import AllowancesPreAllocated
 from etsledger.domain.rulebook import Rulebook, RulebookRef
 from etsledger.domain.state import Entity, RegistryState, State

@@ -6,7 +6,7 @@ are gone are told first in, first out: of all of a unit, in the order of effecti
 What came as an opening balance has no numbers.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Final
 
@@ -17,9 +17,9 @@ from etsledger.domain.events import ISSUANCE
 from etsledger.domain.issuance import OpeningBalanceRecorded
 from etsledger.domain.locks import CreditsCancelled, CreditsLocked, CreditsUnlocked
 from etsledger.ledger.books import CreditLockRow, CreditRow, CreditUseRow
-from etsledger.ledger.errors import LedgerError
-from etsledger.ledger.record import Logged, read
+from etsledger.ledger.record import Logged
 from etsledger.ledger.store import Store
+from etsledger.projections.following import readable
 from etsledger.projections.instants import Viewpoint
 
 _Lock = CreditsLocked | CreditsUnlocked | CreditsCancelled
@@ -162,7 +162,7 @@ def _in_order(
     store: Store, view: Viewpoint, registry: str | None, unit: str | None
 ) -> Iterable[tuple[Logged, str]]:
     found: list[tuple[datetime, int, Logged, str]] = []
-    for logged in _events(store, view.upto):
+    for logged in readable(store, 0, view.upto, TYPES):
         record, event = logged.record, logged.event
         of_unit: str = getattr(event, "unit", "")
         wanted = registry in (None, record.registry) and unit in (None, of_unit)
@@ -173,11 +173,3 @@ def _in_order(
             found.append((record.effective_at, record.position, logged, of_unit))
     found.sort(key=lambda one: one[:2])
     return ((logged, of_unit) for _, _, logged, of_unit in found)
-
-
-def _events(store: Store, upto: int) -> Iterator[Logged]:
-    for row in store.rows(0, upto, TYPES):
-        try:
-            yield read(row.type, row.state)
-        except LedgerError:
-            continue  # verify names it; the other answers still stand

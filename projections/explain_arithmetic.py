@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterable, Iterator
 from decimal import Decimal
 from typing import Any, Final
 
-from etsledger.domain.advance import PreAllocatedLine
 from etsledger.domain.allocation import AllocationFinalised
 from etsledger.domain.auctions import UnitsAuctioned
 from etsledger.domain.banking import BankingCapChecked, UnitsCarriedOver
@@ -24,6 +23,7 @@ from etsledger.domain.leaving import EntityLeft
 from etsledger.domain.market import MarketDayRecorded
 from etsledger.domain.offsets import OffsetsUsed
 from etsledger.domain.pre_allocation import AllowancesPreAllocated
+from etsledger.domain.pre_allocation_amounts import PreAllocatedLine
 from etsledger.domain.surrender import SurrenderConfirmed, SurrenderSubmitted
 from etsledger.domain.trading import TradeSettled
 from etsledger.domain.verification import EmissionsVerified

@@ -5,10 +5,10 @@ from typing import NamedTuple
 
 import msgspec
 
-from etsledger.domain.advance import base_year
 from etsledger.domain.errors import Refusal
 from etsledger.domain.events import BUILT_IN_ACCOUNTS, OUTSIDE_ACCOUNTS, Event
 from etsledger.domain.pre_allocation import AllowancesPreAllocated
+from etsledger.domain.pre_allocation_amounts import base_year
 from etsledger.domain.rulebook import Rulebook, load
 from etsledger.domain.state import State
 from etsledger.ledger.books import EventRow

@@ -11,11 +11,11 @@ from etsledger.domain.accounts import AccountOpened
 from etsledger.domain.catalogue import EVENT_TYPES
 from etsledger.domain.events import BUILT_IN_ACCOUNTS, Event
 from etsledger.domain.registries import RegistryOpened
-from etsledger.ledger.errors import LedgerError
 from etsledger.ledger.postings import LAG
-from etsledger.ledger.record import Logged, read
+from etsledger.ledger.record import Logged
 from etsledger.ledger.store import Store
-from etsledger.projections.tables import accounts, metadata, party_facts
+from etsledger.projections.following import keeping, readable
+from etsledger.projections.tables import accounts, party_facts
 
 CURSOR: Final = "projection_parties"
 
@@ -70,11 +70,8 @@ class Parties:
             return
         if self.position == 0:
             self._load()
-        for row in self._store.rows(self.position, upto, TYPES):
-            try:
-                self._note(read(row.type, row.state))
-            except LedgerError:
-                continue  # verify names it; the other answers still stand
+        for logged in readable(self._store, self.position, upto, TYPES):
+            self._note(logged)
         self.position = upto
         if upto - self._saved > LAG:
             # Not on a full disk, say: what is not kept is read from the log again.
@@ -109,19 +106,15 @@ class Parties:
             self._late.append(PartyFact(record.registry, account, entity, record.position))
 
     def _save(self, upto: int) -> None:
-        if self._store.read_only:
-            return
-        with self._store.try_writing() as free:
-            if not free or self._store.cursor(CURSOR)[0] != self._saved:
-                return  # another reader was first; its rows serve as well next time
-            with self._store.engine.begin() as connection:
-                metadata.create_all(connection)
-                new = [a._asdict() for a in self._accounts.values() if a.position > self._saved]
-                if new:
-                    connection.execute(insert(accounts), new)
-                if self._late:
-                    connection.execute(insert(party_facts), [f._asdict() for f in self._late])
-                self._store.set_cursor(connection, CURSOR, upto)
+        with keeping(self._store, CURSOR, self._saved) as connection:
+            if connection is None:
+                return
+            new = [a._asdict() for a in self._accounts.values() if a.position > self._saved]
+            if new:
+                connection.execute(insert(accounts), new)
+            if self._late:
+                connection.execute(insert(party_facts), [f._asdict() for f in self._late])
+            self._store.set_cursor(connection, CURSOR, upto)
         self._saved, self._late = upto, []
 
     def account(self, registry: str, account: str, upto: int) -> Account | None:

@@ -1,15 +1,13 @@
 """The table of trades against the log: row by row, in one pass of both."""
 
 from collections.abc import Iterator
-from contextlib import suppress
 
 from sqlalchemy import select
 
 from etsledger.domain.issuance import OpeningBalanceRecorded
 from etsledger.domain.trading import TradeSettled
-from etsledger.ledger.errors import LedgerError
-from etsledger.ledger.record import read
 from etsledger.ledger.store import Store
+from etsledger.projections.following import readable
 from etsledger.projections.trades import CURSOR, Stated, Trade, Trades, stated, trade_of, trades
 
 
@@ -46,20 +44,16 @@ def differences_of_trades(store: Store, upto: int) -> Iterator[str]:
 
 
 def _from_log(store: Store, upto: int) -> Iterator[Trade]:
-    for row in store.rows(0, upto, (TradeSettled.__name__,)):
-        try:
-            trade = trade_of(read(row.type, row.state))
-        except LedgerError:
-            continue  # verify names it
+    for logged in readable(store, 0, upto, (TradeSettled.__name__,)):
+        trade = trade_of(logged)
         if trade is not None:
             yield trade
 
 
 def _stated_differences(store: Store, upto: int) -> Iterator[str]:
     made = Trades(store)
-    for row in store.rows(0, upto, (OpeningBalanceRecorded.__name__,)):
-        with suppress(LedgerError):
-            made.note(read(row.type, row.state))
+    for logged in readable(store, 0, upto, (OpeningBalanceRecorded.__name__,)):
+        made.note(logged)
     with store.engine.connect() as connection:
         query = select(stated).where(stated.c.position <= upto)
         told = {Stated._make(row) for row in connection.execute(query)}

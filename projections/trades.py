@@ -11,10 +11,10 @@ from etsledger.domain.issuance import OpeningBalanceRecorded
 from etsledger.domain.market import fen_of
 from etsledger.domain.times import business_date, to_micros
 from etsledger.domain.trading import TradeSettled, stated_net_sales
-from etsledger.ledger.errors import LedgerError
 from etsledger.ledger.postings import LAG
-from etsledger.ledger.record import Logged, read
+from etsledger.ledger.record import Logged
 from etsledger.ledger.store import Store
+from etsledger.projections.following import keeping, readable
 from etsledger.projections.tables import metadata
 
 CURSOR: Final = "projection_trades"
@@ -122,11 +122,8 @@ class Trades:
             self.saved = self.store.cursor(CURSOR)[0] if has else 0
             self._position = self.saved
         if self._position < upto:
-            for row in self.store.rows(self._position, upto, TYPES):
-                try:
-                    self.note(read(row.type, row.state))
-                except LedgerError:
-                    continue  # verify names it; the other answers still stand
+            for logged in readable(self.store, self._position, upto, TYPES):
+                self.note(logged)
             self._position = upto
         if upto - self.saved > LAG:
             # Not on a full disk, say: what is not kept is read from the log again.
@@ -152,11 +149,8 @@ class Trades:
     def _owner(self, registry: str, account: str, upto: int) -> str | None:
         """The entity of an account; who opened what is read when the first one is asked for."""
         if self._owners_upto < upto:
-            for row in self.store.rows(self._owners_upto, upto, (AccountOpened.__name__,)):
-                try:
-                    logged = read(row.type, row.state)
-                except LedgerError:
-                    continue
+            opened = (AccountOpened.__name__,)
+            for logged in readable(self.store, self._owners_upto, upto, opened):
                 if isinstance(logged.event, AccountOpened):
                     key = (logged.record.registry, logged.event.account)
                     self._owners[key] = logged.event.entity
@@ -164,17 +158,12 @@ class Trades:
         return self._owners.get((registry, account))
 
     def _save(self) -> None:
-        if self.store.read_only:
-            return
-        with self.store.try_writing() as free:
-            if not free or self.store.cursor(CURSOR)[0] != self.saved:
-                return  # another reader was first; its rows serve as well next time
-            with self.store.engine.begin() as connection:
-                metadata.create_all(connection)
-                if self.late:
-                    connection.execute(insert(trades), [row._asdict() for row in self.late])
-                if self.late_stated:
-                    kept = [row._asdict() for row in self.late_stated]
-                    connection.execute(insert(stated), kept)
-                self.store.set_cursor(connection, CURSOR, self._position)
+        with keeping(self.store, CURSOR, self.saved) as connection:
+            if connection is None:
+                return
+            if self.late:
+                connection.execute(insert(trades), [row._asdict() for row in self.late])
+            if self.late_stated:
+                connection.execute(insert(stated), [row._asdict() for row in self.late_stated])
+            self.store.set_cursor(connection, CURSOR, self._position)
         self.saved, self.late, self.late_stated = self._position, [], []

@@ -37,11 +37,12 @@ from etsledger.domain.state import (
 from etsledger.domain.surrender import SurrenderConfirmed, SurrenderRejected, SurrenderSubmitted
 from etsledger.domain.verification import BalanceValuePublished, EmissionsVerified
 from etsledger.domain.yearbook import YearBook
-from etsledger.ledger.errors import LedgerError, StoreDamaged
+from etsledger.ledger.errors import StoreDamaged
 from etsledger.ledger.postings import LAG
 from etsledger.ledger.record import Logged, read
 from etsledger.ledger.store import Store
-from etsledger.projections.tables import entities, metadata, registries, years
+from etsledger.projections.following import keeping, readable
+from etsledger.projections.tables import entities, registries, years
 
 CURSOR: Final = "projection_years"
 _OF_REGISTRY: Final = (RegistryOpened, RulebookAdopted, BalanceValuePublished)
@@ -92,7 +93,7 @@ class Years:
             scribe = Scribe(State())
             self._load(scribe.state, None)
         if scribe.state.position < upto:
-            for logged in self._after(scribe.state.position, upto):
+            for logged in readable(self._store, scribe.state.position, upto, TYPES):
                 apply(scribe, logged.event, logged.fact, ())
                 self._touched.update(_places(logged))
             scribe.state.position = upto
@@ -109,7 +110,7 @@ class Years:
             return self.follow(upto)
         scribe = Scribe(State())
         self._load(scribe.state, entity)
-        for logged in self._after(scribe.state.position, upto):
+        for logged in readable(self._store, scribe.state.position, upto, TYPES):
             if getattr(logged.event, "entity", entity) == entity:
                 apply(scribe, logged.event, logged.fact, ())
         return scribe.state
@@ -119,13 +120,6 @@ class Years:
         state = State()
         self._load(state, None)
         return state, state.position
-
-    def _after(self, position: int, upto: int) -> Iterable[Logged]:
-        for row in self._store.rows(position, upto, TYPES):
-            try:
-                yield read(row.type, row.state)
-            except LedgerError:
-                continue  # verify names it; the other answers still stand
 
     def _load(self, state: State, entity: str | None) -> None:
         try:
@@ -163,15 +157,11 @@ class Years:
             self._saved = saved
 
     def _save(self, state: State) -> None:
-        if self._store.read_only:
-            return
-        with self._store.try_writing() as free:
-            if not free or self._store.cursor(CURSOR)[0] != self._saved:
-                return  # another reader was first; its rows serve as well next time
-            with self._store.engine.begin() as connection:
-                metadata.create_all(connection)
-                write_rows(connection, state, self._touched)
-                self._store.set_cursor(connection, CURSOR, state.position)
+        with keeping(self._store, CURSOR, self._saved) as connection:
+            if connection is None:
+                return
+            write_rows(connection, state, self._touched)
+            self._store.set_cursor(connection, CURSOR, state.position)
         self._saved, self._touched = state.position, set()
 
 

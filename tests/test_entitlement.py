@@ -10,8 +10,10 @@ import pytest
 import rfc8785
 
 from etsledger.domain.benchmarks import class_of, rounded, steps
-from etsledger.domain.entitlement import Calculation, Line, approved_figure, calculate, gap_rate
+from etsledger.domain.calculation import Calculation, Line
+from etsledger.domain.entitlement import approved_figure, calculate
 from etsledger.domain.errors import AllocationNotReady
+from etsledger.domain.obligations import gap_rate
 from etsledger.domain.rulebook import from_object
 from etsledger.domain.yearbook import Report, ReportedUnit
 from reports import NATIONAL, coal, gas, mwh_for, report, unit

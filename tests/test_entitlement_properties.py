@@ -8,8 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from etsledger.domain.entitlement import calculate, gap_rate, obligation, pre_allocation
+from etsledger.domain.entitlement import calculate
 from etsledger.domain.industry import alpha
+from etsledger.domain.obligations import gap_rate, obligation
+from etsledger.domain.pre_allocation_amounts import pre_allocation
 from etsledger.domain.yearbook import ReportedUnit
 from reports import NATIONAL, industrial_line, report
 

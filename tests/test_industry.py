@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from etsledger.domain.entitlement import Calculation, calculate
+from etsledger.domain.calculation import Calculation
+from etsledger.domain.entitlement import calculate
 from etsledger.domain.errors import AllocationNotReady
 from etsledger.domain.industry import alpha
 from etsledger.domain.yearbook import Report

@@ -2,13 +2,8 @@
 
 import pytest
 
-from etsledger.domain.entitlement import (
-    approved_figure,
-    calculate,
-    gap_rate,
-    gas_allocation,
-    obligation,
-)
+from etsledger.domain.entitlement import approved_figure, calculate
+from etsledger.domain.obligations import gap_rate, gas_allocation, obligation
 from etsledger.domain.yearbook import Report
 from reports import NATIONAL, coal, gas, report
 

@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from etsledger.domain.entitlement import base_year, pre_allocation
 from etsledger.domain.errors import AllocationNotReady, PreAllocationNotAllowed
+from etsledger.domain.pre_allocation_amounts import base_year, pre_allocation
 from etsledger.domain.yearbook import ReportedUnit
 from reports import NATIONAL, coal, gas, industrial_line, report
 
