@@ -10,6 +10,7 @@ from typing import Annotated
 from pydantic import Field, PrivateAttr, ValidationError, model_validator
 
 from etsledger.domain.errors import InvalidCommand
+from etsledger.domain.rulebook_calendar import WorkingDays
 from etsledger.domain.rulebook_trade import (
     Banking,
     Borrowing,
@@ -123,6 +124,7 @@ class RulebookData(Table):
     reserve: tuple[ReserveRules, ...] = ()
     caps: tuple[IssuanceCap, ...] = ()
     leaving: Leaving | None = None
+    working_days: WorkingDays | None = None
 
     _built_in: tuple[tuple[str, str], ...] = PrivateAttr(
         default=(

@@ -1,0 +1,40 @@
+"""The tables of a rulebook that speak of days: which ones are worked, and what is counted in
+them. Checked when a rulebook is read; see ``rulebook_schema``.
+"""
+
+from datetime import date
+from typing import Annotated
+
+from pydantic import BeforeValidator, Field, model_validator
+
+from etsledger.domain.rulebook_years import Source, Table
+
+
+def _date(value: object) -> date:
+    if isinstance(value, str):
+        return date.fromisoformat(value)
+    raise ValueError("a date is a text such as 2027-02-05")
+
+
+Day = Annotated[date, BeforeValidator(_date)]
+CalendarYear = Annotated[int, Field(ge=1990, le=2199)]
+
+
+class WorkingDays(Table):
+    """What the authority has published of working days beyond the package's own calendar.
+
+    A day named here is what it is called here, in any year. ``years`` are those that the
+    package need not know: outside the days named, their Mondays to Fridays are worked.
+    """
+
+    years: tuple[CalendarYear, ...] = Field(default=(), description="told in full by this table")
+    holidays: tuple[Day, ...] = Field(default=(), description="days off, weekends left out")
+    workdays: tuple[Day, ...] = Field(default=(), description="weekend days that are worked")
+    source: Source
+
+    @model_validator(mode="after")
+    def _one_thing_only(self) -> "WorkingDays":
+        both = sorted(set(self.holidays) & set(self.workdays))
+        if both:
+            raise ValueError(f"{both[0]} is named as a holiday and as a working day")
+        return self
