@@ -12,9 +12,11 @@ import msgspec
 
 from etsledger.domain import (
     accounts,
+    actors,
     allocation,
     assertions,
     auctions,
+    authority,
     banking,
     borrowing,
     cancellation,
@@ -43,7 +45,15 @@ from etsledger.domain import (
 )
 from etsledger.domain.commands import Command, Meta
 from etsledger.domain.desk import Desk
-from etsledger.domain.errors import InvalidCommand
+from etsledger.domain.errors import (
+    InvalidCommand,
+    NotAuthorised,
+    Refusal,
+    UnknownAccount,
+    UnknownEntity,
+    UnknownReference,
+    UnknownRegistry,
+)
 from etsledger.domain.events import Apart, Event, Posting
 from etsledger.domain.recalls import collect
 from etsledger.domain.state import Fact, RegistryState, Scribe
@@ -76,6 +86,9 @@ COMMANDS: dict[str, tuple[type[Command], Decide]] = {
     "leave_registry": (leaving.LeaveRegistry, leaving.decide),
     "open_account": (accounts.OpenAccount, accounts.decide_opening),
     "close_account": (accounts.CloseAccount, accounts.decide_closing),
+    "register_actor": (actors.RegisterActor, actors.decide_registration),
+    "grant_role": (actors.GrantRole, actors.decide_grant),
+    "revoke_role": (actors.RevokeRole, actors.decide_revocation),
     # reservations
     "freeze": (freezing.Freeze, freezing.decide_freeze),
     "unfreeze": (freezing.Unfreeze, freezing.decide_unfreeze),
@@ -139,6 +152,9 @@ EVENTS: dict[type[Event], Evolve | None] = {
     leaving.EntityLeft: leaving.evolve,
     accounts.AccountOpened: accounts.evolve_opening,
     accounts.AccountClosed: accounts.evolve_closing,
+    actors.ActorRegistered: actors.evolve_registration,
+    actors.RoleGranted: actors.evolve_grant,
+    actors.RoleRevoked: actors.evolve_revocation,
     freezing.AccountFrozen: freezing.evolve_freeze,
     freezing.AccountUnfrozen: freezing.evolve_unfreeze,
     pledging.UnitsPledged: pledging.evolve_pledge,
@@ -206,12 +222,30 @@ def invalid(error: msgspec.ValidationError, raw: Any) -> InvalidCommand:
 
 
 def decide(command: Command, desk: Desk) -> tuple[Event | Apart, ...]:
-    """The events a command turns into, without changing anything. Raises a Refusal."""
+    """The events a command turns into, without changing anything. Raises a Refusal.
+
+    One that the actor may not send is NotAuthorised, unless it names what is not known.
+    """
+    if desk.rules_now.authority is not None:
+        refused = authority.refusal(command, desk)
+        if refused is not None:
+            raise _rather_unknown(command, desk, refused)
     result = _DECISIONS[type(command)](command, desk)
     events = result if isinstance(result, tuple) else (result,)
     if desk.registry.recalls:
         return events + collect(events, desk)
     return events
+
+
+def _rather_unknown(command: Command, desk: Desk, refused: NotAuthorised) -> Refusal:
+    """The refusal to give: what the command refers to comes before who takes part."""
+    try:
+        _DECISIONS[type(command)](command, desk)
+    except (UnknownRegistry, UnknownEntity, UnknownAccount, UnknownReference) as unknown:
+        return unknown
+    except Refusal:
+        pass
+    return refused
 
 
 def apply(

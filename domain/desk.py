@@ -81,6 +81,7 @@ class Desk:
         registry_id: str,
         registry: RegistryState,
         effective_at: datetime,
+        now: datetime,
     ) -> None:
         self.state = state
         self.past = past
@@ -89,11 +90,15 @@ class Desk:
         self._adoptions: tuple[Adoption, ...] = ()
         self.warnings: list[str] = []
         """What is implausible but not refused in the decision being made."""
-        self.turn_to(effective_at)
+        self.turn_to(effective_at, now)
 
-    def turn_to(self, effective_at: datetime) -> None:
-        """The next decision: its facts and rules are those of ``effective_at``."""
+    def turn_to(self, effective_at: datetime, now: datetime) -> None:
+        """The next decision: its facts and rules are those of ``effective_at``.
+
+        Who may send it is judged by the roles and the rulebook of ``now``, its recorded time.
+        """
         self.effective_at = effective_at
+        self.now = now
         if self.warnings:
             self.warnings = []
         adoptions = self.registry.adoptions
@@ -101,6 +106,11 @@ class Desk:
             self._adoptions = adoptions
             self.rulebook: RulebookRef = self.registry.rulebook_at(effective_at)
             self.rules: Rulebook = load(self.state.rulebooks[self.rulebook.hash])
+            self.rules_now: Rulebook = self.rules
+            """The rules in force at the recorded time."""
+            if len(adoptions) > 1:
+                then = self.registry.rulebook_at(now)
+                self.rules_now = load(self.state.rulebooks[then.hash])
 
     def account(self, account_id: str) -> Account:
         """An account of this registry. Raises UnknownAccount."""

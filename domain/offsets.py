@@ -77,7 +77,7 @@ def decide(command: UseOffsets, desk: Desk) -> tuple[OffsetsUsed, Elsewhere]:
     desk.not_before(claim.effective_at, f"lock {command.lock!r}")
     there = Desk(
         desk.state, desk.past, credit_registry, desk.state.registries[credit_registry],
-        desk.effective_at,
+        desk.effective_at, desk.now,
     )  # fmt: skip
     there.may_send(claim.account, there.account(claim.account), claim.unit)
     table, credit = _eligible(command, claim, there.registry.credits.get(claim.unit), desk)

@@ -20,6 +20,7 @@ from etsledger.domain.errors import InvalidCommand, RouteNotAllowed, UnitNotAllo
 from etsledger.domain.events import ALL_UNITS
 
 if TYPE_CHECKING:
+    from etsledger.domain.rulebook_office import Approval, Authority, Power
     from etsledger.domain.rulebook_schema import Route, RulebookData
     from etsledger.domain.rulebook_years import (
         AllocationTable,
@@ -66,6 +67,17 @@ class Rulebook:
         """Compliance years; empty when the rulebook knows none and every year may be one."""
         self._allocation = _by_sector_and_year(self.data.allocation)
         self._pre_allocation = _by_sector_and_year(self.data.pre_allocation)
+        office = self.data.authority
+        self.authority: Authority | None = office if office and office.required else None
+        """Who may send and read what; None where it is asked of nobody."""
+        self._powers: dict[tuple[str, str], Power] = {}
+        self._approvals: dict[str, Approval] = {}
+        for power in self.authority.powers if self.authority else ():
+            for name in power.commands:
+                self._powers.setdefault((power.role, name), power)
+        for approval in self.authority.approvals if self.authority else ():
+            for name in approval.commands:
+                self._approvals.setdefault(name, approval)
 
     def unit_kind(self, unit: str) -> str:
         """The kind of a unit. Raises UnitNotAllowed for one this registry does not know."""
@@ -94,6 +106,18 @@ class Rulebook:
                 movement=movement, unit=unit, from_kind=source_kind, to_kind=target_kind,
             )  # fmt: skip
         return route
+
+    def power(self, role: str, names: tuple[str, ...]) -> "Power | None":
+        """The row that lets a role send a command, by its names from the nearest on."""
+        for name in names:
+            found = self._powers.get((role, name))
+            if found is not None:
+                return found
+        return None
+
+    def approval(self, names: tuple[str, ...]) -> "Approval | None":
+        """The row that asks a second person for a command, by its names."""
+        return next((self._approvals[name] for name in names if name in self._approvals), None)
 
     def account_group(self, kind: str) -> str:
         """government, holding, final or outside."""

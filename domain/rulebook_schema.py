@@ -11,6 +11,7 @@ from pydantic import Field, PrivateAttr, ValidationError, model_validator
 
 from etsledger.domain.errors import InvalidCommand
 from etsledger.domain.rulebook_calendar import WorkingDays
+from etsledger.domain.rulebook_office import Authority
 from etsledger.domain.rulebook_trade import (
     Banking,
     Borrowing,
@@ -124,6 +125,7 @@ class RulebookData(Table):
     reserve: tuple[ReserveRules, ...] = ()
     caps: tuple[IssuanceCap, ...] = ()
     leaving: Leaving | None = None
+    authority: Authority | None = None
     working_days: WorkingDays | None = None
 
     _built_in: tuple[tuple[str, str], ...] = PrivateAttr(
@@ -157,6 +159,16 @@ class RulebookData(Table):
                 for name in names:
                     if not self.kinds_in(name):
                         raise ValueError(f"routes.{i}.{end}: no account kind or group {name!r}")
+        return self
+
+    @model_validator(mode="after")
+    def _powers_name_known_things(self) -> "RulebookData":
+        for i, power in enumerate(self.authority.powers if self.authority else ()):
+            for name in power.accounts or ():
+                if not self.kinds_in(name):
+                    raise ValueError(
+                        f"authority.powers.{i}.accounts: no account kind or group {name!r}"
+                    )
         return self
 
     @model_validator(mode="after")

@@ -6,6 +6,7 @@ changed in place, so that a write which fails is undone exactly: while a journal
 every table write notes what stood there before.
 """
 
+from collections.abc import Iterator
 from datetime import datetime
 from decimal import Decimal
 from typing import Any, Final, NamedTuple, Protocol
@@ -16,6 +17,8 @@ from etsledger.domain.events import ALL_UNITS, Posting
 from etsledger.domain.rulebook import RulebookRef
 from etsledger.domain.times import EARLIEST
 from etsledger.domain.yearbook import EMPTY, YearBook, noted
+
+MAX_POSITION: Final = 2**63 - 1
 
 
 class Holding(msgspec.Struct, frozen=True, gc=False):
@@ -212,6 +215,48 @@ class ListedDay(msgspec.Struct, frozen=True, gc=False, array_like=True):
     fen: int = 0
 
 
+class RoleFact(msgspec.Struct, frozen=True, gc=False, array_like=True):
+    """An actor holds a role, or holds it no more, from an instant on.
+
+    A role ``province`` is held for a province, a role ``entity`` for an entity.
+    """
+
+    at: datetime
+    position: int
+    role: str
+    granted: bool
+    province: str | None = None
+    entity: str | None = None
+
+
+class Actor(msgspec.Struct, frozen=True, gc=False):
+    """Who may ask for something: a person, a system or an office, with its roles."""
+
+    at: datetime
+    position: int
+    kind: str
+    entity: str | None = None
+    roles: tuple[RoleFact, ...] = ()
+    """By effective time; of two for one instant the later recorded one rules."""
+
+    def held(self, at: datetime, upto: int = MAX_POSITION) -> tuple[RoleFact, ...]:
+        """The grants in force at an instant, of those recorded up to a position."""
+        held: dict[tuple[str, str | None, str | None], RoleFact] = {}
+        for fact in self.roles:
+            if fact.at > at or fact.position > upto:
+                continue
+            place = (fact.role, fact.province, fact.entity)
+            if fact.granted:
+                held[place] = fact
+            else:
+                held.pop(place, None)
+        return tuple(held.values())
+
+    def holds(self, role: str, at: datetime) -> bool:
+        """Whether it holds a role at an instant, for whomever."""
+        return any(fact.role == role for fact in self.held(at))
+
+
 class Adoption(msgspec.Struct, frozen=True, gc=False):
     """A rulebook in force from an instant on."""
 
@@ -269,6 +314,15 @@ class RegistryState(msgspec.Struct):
     """Entity to its accounts, in the order of the log."""
     sold_before: dict[str, dict[str, int]] = _dict()
     """Account and unit to the net sales (tonnes) stated of the time before these books."""
+    actors: dict[str, Actor] = _dict()
+    granted: dict[str, dict[str, int]] = _dict()
+    """Role to the actors that it was ever granted to, with the position of the first time."""
+
+    def holders(self, role: str, at: datetime) -> Iterator[str]:
+        """The actors that hold a role at an instant."""
+        for subject in self.granted.get(role, ()):
+            if self.actors[subject].holds(role, at):
+                yield subject
 
     def holding(self, account: str, unit: str) -> Holding:
         """The present holding; nothing held gives zeros."""

@@ -133,10 +133,10 @@ class Draft:
         desk = self._desk
         if desk is None or desk.registry_id != command.registry:
             registry = registry_of(state, command.registry)
-            desk = Desk(state, self._past, command.registry, registry, effective_at)
+            desk = Desk(state, self._past, command.registry, registry, effective_at, self.now)
             self._desk = desk
         else:
-            desk.turn_to(effective_at)
+            desk.turn_to(effective_at, self.now)
         for event in decide(command, desk):
             if isinstance(event, Elsewhere):
                 other = registry_of(state, event.registry)
