@@ -4,7 +4,7 @@ from typing import ClassVar, Literal
 
 import msgspec
 
-from etsledger.domain.commands import Command, Id, NewId
+from etsledger.domain.commands import Command, Id, NewId, PersonalName
 from etsledger.domain.desk import Desk
 from etsledger.domain.errors import (
     AccountExists,
@@ -18,7 +18,12 @@ from etsledger.domain.times import iso
 
 
 class OpenAccount(Command, frozen=True, kw_only=True, tag="open_account"):
-    """Opens an account; ``entity`` binds it to a registered entity."""
+    """Opens an account; ``entity`` binds it to a registered entity.
+
+    ``holder`` is the name of an individual who holds it: the log gets a salted hash of it.
+    """
+
+    personal: ClassVar[tuple[str, ...]] = ("holder",)
 
     example: ClassVar[str] = (
         '{"command": "open_account", "id": "4", "registry": "trial", "account": "crrc-1", '
@@ -28,6 +33,7 @@ class OpenAccount(Command, frozen=True, kw_only=True, tag="open_account"):
     kind: Literal["province", "entity", "institution", "individual"]
     entity: Id | None = None
     province: Id | None = None
+    holder: PersonalName | None = None
 
 
 class CloseAccount(Command, frozen=True, kw_only=True, tag="close_account"):
@@ -44,6 +50,8 @@ class AccountOpened(Event, frozen=True, kw_only=True):
 
     account: str
     entity: str | None = None
+    holder: str | None = None
+    """A salted hash of the name of the individual who holds it."""
     kind: str
     province: str | None = None
 
@@ -78,6 +86,7 @@ def decide_opening(command: OpenAccount, desk: Desk) -> AccountOpened:
         account=command.account,
         kind=command.kind,
         entity=command.entity,
+        holder=command.holder,
         province=command.province,
     )
 

@@ -21,6 +21,8 @@ Id = Annotated[str, Meta(min_length=1, max_length=64)]
 CommandId = Annotated[str, Meta(min_length=1, max_length=200)]
 """The idempotency key of a command: any text without control characters."""
 Text = Annotated[str, Meta(min_length=1, max_length=4000)]
+PersonalName = Annotated[str, Meta(min_length=1, max_length=200)]
+"""The name of an individual: kept beside the log, where it can be forgotten."""
 Unit = Annotated[str, Meta(min_length=1, max_length=64)]
 """A unit as text, such as ``CEA:2023``; the rulebook says which exist."""
 Tonnes = Annotated[int, Meta(gt=0, le=MAX_TONNES)]
@@ -49,6 +51,8 @@ class Command(
     """
 
     example: ClassVar[str] = ""
+    personal: ClassVar[tuple[str, ...]] = ()
+    """The fields that name an individual: the log gets a salted hash in the place of each."""
 
     id: CommandId
     # By a factory, so that it is always kept with the command.

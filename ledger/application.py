@@ -19,6 +19,8 @@ from etsledger.ledger.books import (
     CreditRow,
     CreditsQuestion,
     DiffQuestion,
+    EntitiesQuestion,
+    EntityRow,
     EventRow,
     EventsQuestion,
     ExplainBalanceQuestion,
@@ -45,6 +47,7 @@ from etsledger.ledger.commandfile import prepare
 from etsledger.ledger.comparisons import Addition, Replay, WhatIf
 from etsledger.ledger.explanations import BalanceExplanation, Explanation, YearExplanation
 from etsledger.ledger.heads import Head
+from etsledger.ledger.names import NameRow, forget_names, read_names
 from etsledger.ledger.opening import open_store
 from etsledger.ledger.outcomes import Outcome
 from etsledger.ledger.portable import export_lines, import_lines
@@ -186,6 +189,36 @@ class Ledger:
         """The journal of refused commands, oldest first."""
         return journal.read(self._store, code)
 
+    def names(self) -> list[NameRow]:
+        """The names of individuals on file, in the order of the log, which has only a hash."""
+        return read_names(self._store)
+
+    def forget_names(
+        self,
+        *,
+        registry: str | None = None,
+        account: str | None = None,
+        actor: str | None = None,
+        everyone: bool = False,
+    ) -> int:
+        """Takes the names of an account's holder, of an actor, or of ``everyone`` off file.
+
+        For ever, and out of the database's files too; backups made before still have them.
+        The log, its chain and its proofs do not change. Gives the number of names. Raises
+        ValueError where nobody is named, StoreReadOnly, StoreLocked.
+        """
+        if not (account or actor or everyone):
+            raise ValueError("say whose name: an account, an actor, or everyone")
+        if everyone:
+            return forget_names(self._store, None)
+        meant = [
+            row["hash"]
+            for row in self.names()
+            if registry in (None, row["registry"])
+            and ((account and row["account"] == account) or (actor and row["actor"] == actor))
+        ]
+        return forget_names(self._store, meant)
+
     # -- questions -----------------------------------------------------------------------
 
     @property
@@ -273,6 +306,13 @@ class Ledger:
         By unit (rule Q-COV-2). Raises ValueError for a text that is no time.
         """
         return self._books.leaving(**question)
+
+    def entities(self, **question: Unpack[EntitiesQuestion]) -> list[EntityRow]:
+        """Who is registered, with the particulars (name, credit code, province) of then.
+
+        Raises ValueError for a text that is no time.
+        """
+        return self._books.entities(**question)
 
     def events(self, **question: Unpack[EventsQuestion]) -> Iterator[EventRow]:
         """The log, oldest first; ``back_dated`` keeps facts recorded after they took effect.

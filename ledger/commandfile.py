@@ -13,6 +13,7 @@ from etsledger.domain.catalogue import ANY_COMMAND, INHERITED, Batch, invalid
 from etsledger.domain.commands import Command
 from etsledger.domain.errors import InvalidCommand
 from etsledger.domain.times import iso, parse_instant
+from etsledger.ledger.personal import PersonalName, sealed
 
 MAX_LINE: Final = 64 * 1024 * 1024
 
@@ -24,6 +25,8 @@ class Prepared(msgspec.Struct, frozen=True, gc=False):
     content: bytes
     effective_at: datetime | None
     children: tuple["Prepared", ...] = ()
+    names: tuple[PersonalName, ...] = ()
+    """The names of individuals that the command was sent with; a batch has its commands'."""
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -136,8 +139,11 @@ def _prepared(command: Command) -> Prepared:
         # The kept text is at +08:00, so that the same instant is the same content.
         if len(text) != 25 or text[10] != "T" or not text.endswith("+08:00"):
             command = msgspec.structs.replace(command, effective_at=iso(at))
+    names: tuple[PersonalName, ...] = ()
+    if command.personal:
+        command, names = sealed(command)
     try:
-        return Prepared(command, _encoder.encode(command), at)
+        return Prepared(command, _encoder.encode(command), at, (), names)
     except _UNFIT as error:
         raise _unfit(command, error) from None
 
@@ -163,7 +169,8 @@ def _prepare_batch(batch: Batch, raw: dict[str, Any]) -> Prepared:
         seen.add(child.command.id)
         children.append(child)
     content = batch_content(batch.id, [child.content for child in children])
-    return Prepared(batch, content, None, tuple(children))
+    names = tuple(name for child in children for name in child.names)
+    return Prepared(batch, content, None, tuple(children), names)
 
 
 def batch_content(batch_id: str, contents: list[bytes]) -> bytes:

@@ -19,6 +19,7 @@ from etsledger.ledger import snapshots
 from etsledger.ledger.differences import CommandRow, misplaced_commands, misplaced_index_rows
 from etsledger.ledger.errors import StoreDamaged
 from etsledger.ledger.merkle import Frontier, Node
+from etsledger.ledger.names import doubted_names
 from etsledger.ledger.postings import INDEX, rows_of
 from etsledger.ledger.record import Logged
 from etsledger.ledger.store import Store
@@ -139,6 +140,8 @@ class DerivedTables:
                 self._find("snapshot", position, "a snapshot of a position that the log has not")
         self._check_commands()
         self._check_index()
+        for position, message in doubted_names(self._store):
+            self._find("name", position, message)
         self._none_beyond(head, "postings", postings, "position", "a posting belongs to no event")
         self._none_beyond(head, "commands", commands, "first_position", "an id of no event")
         if self._has_nodes():

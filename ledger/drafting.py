@@ -18,16 +18,19 @@ from etsledger.domain.registries import OpenRegistry, decide_opening
 from etsledger.domain.rulebook import RulebookRef
 from etsledger.domain.state import Mark, Scribe
 from etsledger.ledger.commandfile import Prepared
-from etsledger.ledger.log import CommandRow, PostingRow, Written
+from etsledger.ledger.log import CommandRow, NameRow, PostingRow, Written
 from etsledger.ledger.outcomes import Outcome
 from etsledger.ledger.past import StoredPast
+from etsledger.ledger.personal import PersonalName, with_salts_of
 from etsledger.ledger.postings import rows_of
 from etsledger.ledger.record import Entry, Record, seal
 
 Known = dict[str, tuple[int, int]]
 """Ids that were accepted before this write, with their first and last positions."""
 KeptContent = Callable[[str, int, int], bytes]
-Sizes = tuple[Mark, int, int, int, int]
+NamesIn = Callable[[bytes], Sequence[PersonalName]]
+"""The names on file that a kept command stands for."""
+Sizes = tuple[Mark, int, int, int, int, int]
 
 
 class Draft:
@@ -44,6 +47,7 @@ class Draft:
         head: str,
         now: datetime,
         kept_content: KeptContent,
+        names_in: NamesIn,
         *,
         may_merge: bool,
     ) -> None:
@@ -52,14 +56,16 @@ class Draft:
         self.entries: list[Entry] = []
         self.commands: list[CommandRow] = []
         self.postings: list[PostingRow] = []
+        self.names: list[NameRow] = []
         self.refused: list[tuple[Prepared, Refusal]] = []
         self._scribe = scribe
         self._past = past
         self._known: Known = {}
         self._kept_content = kept_content
+        self._names_in = names_in
         self._accepted: dict[str, tuple[Prepared, tuple[int, ...]]] = {}
         self._desk: Desk | None = None
-        self._saved = (0, 0, 0)
+        self._saved = (0, 0, 0, 0)
         self._warnings: list[str] = []
         """Of the command being decided."""
         past.begin(scribe.state.position, self.entries, self.postings, may_merge=may_merge)
@@ -193,6 +199,8 @@ class Draft:
         positions = (first,) if first == last else tuple(range(first, last + 1))
         command_id = prepared.command.id
         self.commands.append((command_id, first, last))
+        if prepared.names and not prepared.children:  # a batch's were noted with its commands
+            self.names.extend((n.hash, n.salt, n.name, first) for n in prepared.names)
         self._accepted[command_id] = (prepared, positions)
         return positions
 
@@ -203,9 +211,14 @@ class Draft:
 
     def unsaved(self) -> Written:
         """What was drafted since the last call, to be saved now."""
-        entries, commands, postings = self._saved
-        self._saved = (len(self.entries), len(self.commands), len(self.postings))
-        return Written(self.entries[entries:], self.commands[commands:], self.postings[postings:])
+        entries, commands, postings, names = self._saved
+        self._saved = (
+            len(self.entries), len(self.commands), len(self.postings), len(self.names),
+        )  # fmt: skip
+        return Written(
+            self.entries[entries:], self.commands[commands:], self.postings[postings:],
+            self.names[names:],
+        )  # fmt: skip
 
     def settle(self, position: int) -> None:
         """The events up to ``position`` are in the database: the draft need not hold them."""
@@ -218,8 +231,8 @@ class Draft:
         for command_id, _, _ in self.commands[:ids]:
             del self._accepted[command_id]
         del self.entries[:done], self.postings[:rows], self.commands[:ids]
-        entries, commands, postings = self._saved
-        self._saved = (entries - done, commands - ids, postings - rows)
+        entries, commands, postings, names = self._saved
+        self._saved = (entries - done, commands - ids, postings - rows, names)
         self._past.advance(position)
 
     # -- back ----------------------------------------------------------------------------
@@ -227,10 +240,10 @@ class Draft:
     def _here(self) -> Sizes:
         mark = self._scribe.mark()
         sizes = len(self.entries), len(self.commands), len(self.postings), len(self._accepted)
-        return (mark, *sizes)
+        return (mark, *sizes, len(self.names))
 
     def _take_back(self, start: Sizes) -> None:
-        mark, entries, commands, postings, accepted = start
+        mark, entries, commands, postings, accepted, names = start
         self._scribe.undo(mark)
         self._desk = None  # its registry may be gone
         while len(self._accepted) > accepted:
@@ -238,6 +251,7 @@ class Draft:
         if entries < len(self.entries):
             self.head = self.entries[entries].record.prev
         del self.entries[entries:], self.commands[commands:], self.postings[postings:]
+        del self.names[names:]
         self._past.taken_back()
 
     # -- again ---------------------------------------------------------------------------
@@ -247,15 +261,21 @@ class Draft:
         command_id = prepared.command.id
         if command_id in self._accepted:
             before, positions = self._accepted[command_id]
-            content = before.content
+            content, names = before.content, before.names
         else:
             first, last = self._known[command_id]
             content = self._kept_content(command_id, first, last)
+            names = self._names_in(content) if prepared.names else ()
             positions = tuple(range(first, last + 1))
-        if content != prepared.content:
+        given = prepared.content
+        if prepared.names:
+            given = with_salts_of(given, prepared.names, names)
+        if content != given:
+            forgotten = len(prepared.names) > len(names)
             raise DuplicateCommand(
                 f"the id {command_id!r} was accepted before at position {positions[0]} with "
-                "other content; a new command needs an id of its own",
+                "other content; a new command needs an id of its own"
+                + (" (a name in it was forgotten and cannot be compared)" if forgotten else ""),
                 id=command_id, positions=list(positions),
             )  # fmt: skip
         return positions

@@ -13,6 +13,7 @@ from etsledger.ledger.books import (
     ComplianceRow,
     ComplianceSummaryRow,
     CreditRow,
+    EntityRow,
     EventRow,
     LeavingRow,
     MarketRow,
@@ -24,6 +25,7 @@ from etsledger.ledger.comparisons import Addition, Replay, WhatIf
 from etsledger.ledger.errors import ImportRefused, LedgerError, StoreError
 from etsledger.ledger.explanations import BalanceExplanation, Explanation, YearExplanation
 from etsledger.ledger.heads import Head, read_head
+from etsledger.ledger.names import NameRow
 from etsledger.ledger.outcomes import Outcome
 from etsledger.ledger.proofs import Proof, Verdict, check_proof
 from etsledger.ledger.reconciliation import NearEvent, OutsideRow, ReconciliationRow
@@ -33,9 +35,10 @@ from etsledger.ledger.verify import Finding, Report
 
 __all__ = [
     "Addition", "AllocationRow", "BalanceExplanation", "BalanceRow", "BankingRow", "Clock",
-    "ComplianceRow", "ComplianceSummaryRow", "CreditRow", "EventRow", "Explanation", "Finding",
+    "ComplianceRow", "ComplianceSummaryRow", "CreditRow", "EntityRow", "EventRow",
+    "Explanation", "Finding",
     "Head", "ImportRefused", "LeavingRow", "Ledger", "LedgerError", "Line", "MarketRow",
-    "NearEvent", "Outcome",
+    "NameRow", "NearEvent", "Outcome",
     "OutsideRow", "Proof", "ReconciliationRow", "Refusal", "Replay", "Report", "StatementRow",
     "StoreError", "SupplyRow", "Verdict", "WhatIf", "YearExplanation", "check_proof", "new_key",
     "read_head", "read_public_key", "system_clock",

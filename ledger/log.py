@@ -1,5 +1,6 @@
 """The log: our eventsourcing application, its mapper, and what a write carries with it."""
 
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from eventsourcing.application import Application, ProcessingEvent
@@ -21,12 +22,17 @@ PostingRow = tuple[int, int, str, str, str, str, int, int]
 """(position, leg, registry, account, unit, bucket, effective_at in microseconds, tonnes)"""
 
 
+NameRow = tuple[str, str, str, int]
+"""(what stands in the log for a person's name, salt, name, position)"""
+
+
 class Written(NamedTuple):
     """All that one write puts into the store in one transaction."""
 
     entries: list[Entry]
     commands: list[CommandRow]
     postings: list[PostingRow]
+    names: Sequence[NameRow] = ()
 
 
 class RecordMapper(Mapper[str]):
@@ -89,13 +95,14 @@ class RegistryLog(Application[str]):
     def record_write(self, written: Written) -> None:
         """Saves the events of one write, over any number of registries, in one ``save()``.
 
-        The command ids and postings travel to the recorder and are written in the same
+        The command ids, postings and names travel to the recorder and are written in the same
         transaction.
         """
         self.save(
             *written.entries,
             commands=written.commands,
             postings=written.postings,
+            names=written.names,
         )
 
     def save(self, *objs: Any, **kwargs: Any) -> list[Recording[str]]:

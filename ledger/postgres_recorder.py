@@ -2,7 +2,7 @@
 
 import random
 import time
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
 from operator import attrgetter
 from typing import Any, Final
@@ -20,7 +20,7 @@ from sqlalchemy import URL
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.schema import CreateTable
 
-from etsledger.ledger.tables import metadata
+from etsledger.ledger.tables import metadata, personal_names
 
 WRITER_LOCK: Final = 0x6574736C65646772
 """The advisory lock key of a ledger: its name in ASCII."""
@@ -55,6 +55,8 @@ _INSERT_EVENT: Final = (
     "(notification_id, originator_id, originator_version, topic, state) VALUES (%s,%s,%s,%s,%s)"
 )
 _INSERT_COMMAND: Final = "INSERT INTO ledger_commands VALUES (%s,%s,%s)"
+_INSERT_NAME: Final = "INSERT INTO ledger_personal_names VALUES (%s,%s,%s,%s)"
+_CREATE_NAMES: Final = str(CreateTable(personal_names).compile(dialect=postgresql.dialect()))
 _INSERT_POSTING: Final = "INSERT INTO ledger_postings VALUES (%s,%s,%s,%s,%s,%s,%s,%s)"
 _NAPS: Final = 15
 _NAP: Final = 0.01
@@ -131,6 +133,13 @@ class PostgresRecorder(PostgresApplicationRecorder):
             finally:
                 self._cursor = None
 
+    def restate(self, said: Mapping[str, str | None]) -> None:
+        """Changes what the store says of itself, inside ``writing``; None takes a member out."""
+        for key, value in said.items():
+            self.cursor.execute("DELETE FROM ledger_meta WHERE key = %s", (key,))
+            if value is not None:
+                self.cursor.execute("INSERT INTO ledger_meta VALUES (%s,%s)", (key, value))
+
     @property
     def cursor(self) -> Cursor[DictRow]:
         """The cursor of the write in progress; there is one at a time."""
@@ -146,7 +155,17 @@ class PostgresRecorder(PostgresApplicationRecorder):
         self._insert(_INSERT_EVENT, f"stored_events ({columns})", events)
         self._insert(_INSERT_COMMAND, "ledger_commands", kwargs["commands"])
         self._insert(_INSERT_POSTING, "ledger_postings", kwargs["postings"])
+        if names := kwargs["names"]:
+            self._have_names()
+            self._insert(_INSERT_NAME, "ledger_personal_names", names)
         return None
+
+    def _have_names(self) -> None:
+        # Asked first: "IF NOT EXISTS" wants the right to create even where nothing is to be made.
+        self.cursor.execute("SELECT to_regclass('ledger_personal_names') AS there")
+        found = self.cursor.fetchone()
+        if found is None or found["there"] is None:
+            self.cursor.execute(SQL(_CREATE_NAMES))  # pyright: ignore[reportArgumentType]
 
     def _insert(self, statement: str, table: str, rows: Sequence[tuple[Any, ...]]) -> None:
         if len(rows) < _COPY:

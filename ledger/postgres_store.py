@@ -1,6 +1,6 @@
 """A store in a PostgreSQL database."""
 
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from itertools import chain
 from typing import Any, Final
@@ -8,7 +8,7 @@ from typing import Any, Final
 import psycopg
 from eventsourcing.persistence import PersistenceError
 from psycopg.rows import tuple_row
-from sqlalchemy import URL, create_engine, text
+from sqlalchemy import URL, Delete, create_engine, text
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from etsledger.ledger import forks
@@ -255,6 +255,20 @@ class PostgresStore(Store):
             )
             found = {row.tgname: row.prosrc for row in connection.execute(query)}
         return sorted(name for name in GUARDS if found.get(name) != GUARD_BODY)
+
+    def erase(self, statement: Delete) -> int:
+        """Deletes, and writes the table anew without what was deleted."""
+        if self.read_only:
+            raise StoreReadOnly(f"{self.url} is read-only: nothing can be taken out of it")
+        with self.engine.begin() as connection:
+            gone = connection.execute(statement).rowcount
+        with self.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+            connection.execute(text(f"VACUUM FULL {statement.table.description}"))
+        return gone
+
+    def restate(self, said: Mapping[str, str | None]) -> None:
+        """On the transaction of the write."""
+        self._recorder.restate(said)
 
     def close(self) -> None:
         """Closes the connections."""

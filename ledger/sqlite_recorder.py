@@ -1,7 +1,7 @@
 """The eventsourcing library's SQLite recorder, with positions, command ids and postings."""
 
 import sqlite3
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cache
 from itertools import chain
@@ -20,7 +20,7 @@ from eventsourcing.sqlite import (
 from sqlalchemy.dialects import sqlite
 from sqlalchemy.schema import CreateTable
 
-from etsledger.ledger.tables import metadata
+from etsledger.ledger.tables import metadata, personal_names
 
 PRAGMAS: Final = (
     "PRAGMA journal_mode=WAL",
@@ -57,6 +57,9 @@ _BLOCK: Final = 1_000
 """Rows of one INSERT in a large write: a third faster than a statement for each."""
 
 
+_CREATE_NAMES: Final = str(
+    CreateTable(personal_names, if_not_exists=True).compile(dialect=sqlite.dialect())
+)
 _event_row: Final = attrgetter(
     "record.position", "originator_id", "originator_version", "topic", "state"
 )
@@ -110,6 +113,8 @@ class SqliteRecorder(SQLiteApplicationRecorder):
     def __init__(self, datastore: SQLiteDatastore, **kwargs: Any) -> None:
         super().__init__(datastore, **kwargs)
         self._held: SQLiteConnection | None = None
+        self.reached = 0
+        """The last position that this process has committed."""
 
     def construct_create_table_statements(self) -> list[str]:
         """The library's table, ours, and the triggers; run in one transaction."""
@@ -147,7 +152,17 @@ class SqliteRecorder(SQLiteApplicationRecorder):
     ) -> Sequence[int] | None:
         """Everything of one write in one transaction on the write's connection."""
         with self.connection.transaction(commit=True) as cursor, cursor:
-            return self._insert_events(cursor, stored_events, **kwargs)
+            numbers = self._insert_events(cursor, stored_events, **kwargs)
+        self.reached = _event_row(stored_events[-1])[0]
+        return numbers
+
+    def restate(self, said: Mapping[str, str | None]) -> None:
+        """Changes what the store says of itself, inside ``writing``; None takes a member out."""
+        with self.connection.transaction(commit=True) as cursor, cursor:
+            for key, value in said.items():
+                cursor.execute("DELETE FROM ledger_meta WHERE key = ?", (key,))
+                if value is not None:
+                    cursor.execute("INSERT INTO ledger_meta VALUES (?,?)", (key, value))
 
     def _insert_events(
         self, c: SQLiteCursor, stored_events: Sequence[StoredEvent], **kwargs: Any
@@ -155,6 +170,9 @@ class SqliteRecorder(SQLiteApplicationRecorder):
         _insert_rows(c, _EVENTS, 5, list(map(_event_row, stored_events)))
         _insert_rows(c, "ledger_commands", 3, kwargs["commands"])
         _insert_rows(c, "ledger_postings", 8, kwargs["postings"])
+        if names := kwargs["names"]:
+            c.execute(_CREATE_NAMES)
+            _insert_rows(c, "ledger_personal_names", 4, names)
         return None
 
 

@@ -3,27 +3,31 @@
 import json
 import os
 import sqlite3
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, closing, contextmanager
 from itertools import chain, islice
 from pathlib import Path
 from typing import Any, Final
 
-from sqlalchemy import create_engine, event, text
+from sqlalchemy import Delete, create_engine, event, text
 from sqlalchemy.pool import QueuePool
 
 from etsledger.ledger import forks
 from etsledger.ledger.clock import Clock
+from etsledger.ledger.epochs import Epochs
 from etsledger.ledger.errors import (
     StoreAbsent,
+    StoreBehind,
     StoreDamaged,
     StoreError,
     StoreForeign,
     StoreLocked,
     StoreReadOnly,
 )
+from etsledger.ledger.heads import Epoch
 from etsledger.ledger.locks import WriterLock, refuse_network_file_system
 from etsledger.ledger.log import RegistryLog
+from etsledger.ledger.marks import Mark
 from etsledger.ledger.record import Row
 from etsledger.ledger.sqlite_recorder import (
     GUARDS,
@@ -35,6 +39,9 @@ from etsledger.ledger.store import FETCH, Store, check_format, new_meta
 
 _SELECT: Final = "SELECT rowid, originator_id, originator_version, topic, state FROM stored_events"
 _TAIL: Final = f"{_SELECT} WHERE rowid >= ? ORDER BY rowid"
+_LAST: Final = "SELECT COALESCE(MAX(rowid), 0) FROM stored_events"
+_PAGES: Final = 4_096
+"""Pages copied at a time."""
 _FIND: Final = (
     "SELECT id, first_position, last_position FROM ledger_commands "
     "WHERE id IN (SELECT value FROM json_each(?))"
@@ -68,9 +75,11 @@ class SqliteStore(Store):
         self.path = path
         self._timeout = timeout
         self._check_file(create and not read_only)
+        self._asked_read_only = read_only
         self.read_only = read_only or not _writable(path)
         self._immutable = False
         self._lock = WriterLock(path.with_name(path.name + ".lock"), timeout)
+        self._epoch = Epoch("", 1, 0)
         self._paused = self._in_use = False
         self._connect()
         forks.watch(self)
@@ -138,6 +147,8 @@ class SqliteStore(Store):
         return connection
 
     def _check_content(self, create: bool, clock: Clock) -> None:
+        # Read before the log is, which a writer may go on with meanwhile.
+        mark, position = self._lock.noted(), 0
         try:
             with closing(self._connection()) as connection:
                 names = {
@@ -151,6 +162,8 @@ class SqliteStore(Store):
                     if "ledger_meta" in names
                     else {}
                 )
+                if mark is not None and "stored_events" in names:
+                    [position] = connection.execute(_LAST).fetchone()
         except sqlite3.OperationalError as error:
             if "locked" in str(error):
                 raise StoreLocked(
@@ -172,6 +185,32 @@ class SqliteStore(Store):
             check_format(meta, str(self.path))
             if "stored_events" not in names:
                 raise StoreDamaged(f"{self.path} has lost its table stored_events")
+            self._epoch = Epochs.of(meta).present
+            self._ask_whether_left_behind(meta, mark, position)
+
+    def _ask_whether_left_behind(
+        self, meta: dict[str, str], mark: Mark | None, position: int
+    ) -> None:
+        """A backup and an older copy answer questions, but are not gone on with by oversight."""
+        said = mark.doubt(self._epoch, position) if mark is not None else None
+        if said is not None:
+            self.left_behind = (
+                f"{self.path} is not the store that was written here last: {said}. Put that one "
+                f"back, or go on with this one by 'etsledger restore --to {self.path}'"
+            )
+            self.warning = self.left_behind
+        elif "backup_at" in meta:
+            self.left_behind = (
+                f"{self.path} is a backup of {meta['backup_at']}; 'etsledger restore {self.path} "
+                "--to URL' makes a store of it"
+            )
+        self.read_only |= self.left_behind is not None
+
+    def take_over(self) -> None:
+        """Connects anew, to write."""
+        super().take_over()
+        self.read_only = self._asked_read_only or not _writable(self.path)
+        self.engine.dispose()
 
     def _create(self, clock: Clock) -> None:
         with self._lock.held():
@@ -179,7 +218,9 @@ class SqliteStore(Store):
                 if connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
                     return  # another process was first
             try:
-                self._recorder.create_store(new_meta(clock))
+                meta = new_meta(clock)
+                self._recorder.create_store(meta)
+                self._epoch = Epochs.of(meta).present
                 self.made = True
             except Exception as error:
                 raise StoreError(f"{self.path} cannot be made: {error}") from error
@@ -210,6 +251,8 @@ class SqliteStore(Store):
     @contextmanager
     def writing(self) -> Generator[None]:
         """The OS lock beside the file, then the database."""
+        if self.left_behind is not None:
+            raise StoreBehind(self.left_behind)
         if self.read_only:
             raise StoreReadOnly(
                 f"{self.path} is read-only: it answers questions but takes no writes"
@@ -220,7 +263,38 @@ class SqliteStore(Store):
                 "it can ask, but not write: fork first, or start a new program"
             )
         with self._lock.held(), self._recorder.writing():
-            yield
+            before = self._recorder.reached
+            try:
+                yield
+            finally:
+                if self._recorder.reached > before:
+                    self._note(self._recorder.reached)
+
+    def _note(self, position: int) -> None:
+        self._lock.note(Mark(self._epoch.store_id, self._epoch.epoch, position))
+
+    def restate(self, said: Mapping[str, str | None]) -> None:
+        """On the connection of the write; the mark beside the file is that of the new epoch."""
+        self._recorder.restate(said)
+        self._epoch = Epochs.of(self.meta()).present
+        self._note(self.head_position())
+
+    def copy_to(self, target: Path, progress: Callable[[int, int], None] | None = None) -> None:
+        """The database as it is now into a new file, while a writer may go on.
+
+        Everything is read in one transaction, so that it is of one moment; ``progress`` is told
+        the pages done and their number. The copy is one file, without a write-ahead log.
+        """
+
+        def told(_: int, left: int, pages: int) -> None:
+            if progress is not None:
+                progress(pages - left, pages)
+
+        with closing(self._connection()) as source, closing(sqlite3.connect(target)) as copy:
+            source.execute("BEGIN")
+            source.execute("SELECT 1 FROM sqlite_master").fetchone()
+            source.backup(copy, pages=_PAGES, progress=told, sleep=0)
+            copy.execute("PRAGMA journal_mode=DELETE")
 
     def try_writing(self) -> AbstractContextManager[bool]:
         """Whether the OS lock was free."""
@@ -287,8 +361,7 @@ class SqliteStore(Store):
     def head_position(self) -> int:
         """The greatest rowid."""
         with self.engine.connect() as connection:
-            query = "SELECT COALESCE(MAX(rowid), 0) FROM stored_events"
-            return connection.exec_driver_sql(query).scalar_one()
+            return connection.exec_driver_sql(_LAST).scalar_one()
 
     def missing_guards(self) -> list[str]:
         """The triggers that are gone or not as we made them."""
@@ -297,6 +370,22 @@ class SqliteStore(Store):
             found = dict(connection.exec_driver_sql(query).all())
         expected = {n: s.replace("IF NOT EXISTS ", "") for n, s in GUARDS.items()}
         return sorted(name for name, sql in expected.items() if found.get(name) != sql)
+
+    def erase(self, statement: Delete) -> int:
+        """Overwrites what is deleted, and empties the write-ahead log that had it."""
+        if self.read_only:
+            raise StoreReadOnly(f"{self.path} is read-only: nothing can be taken out of it")
+        with self._lock.held(), self.engine.connect() as connection:
+            connection.exec_driver_sql("PRAGMA secure_delete = ON")
+            gone = connection.execute(statement).rowcount
+            connection.commit()
+            busy, _, _ = connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)").one()
+        if busy:
+            raise StoreLocked(
+                f"{gone} rows are deleted, but another program reads {self.path} as it was: "
+                "do this once more when it has ended, so that no file keeps them"
+            )
+        return gone
 
     def discard(self) -> None:
         """Removes the file and what lies beside it."""

@@ -1,12 +1,12 @@
 """A store: where the log and its tables live, on SQLite or PostgreSQL, by URL."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Any, Final
 from uuid import uuid4
 
-from sqlalchemy import Engine, TextClause, delete, func, insert, select
+from sqlalchemy import Delete, Engine, TextClause, delete, func, insert, select
 from sqlalchemy.exc import SQLAlchemyError
 
 from etsledger.domain.times import iso
@@ -33,6 +33,10 @@ class Store(ABC):
     read_only: bool
     made: bool = False
     """Whether opening it made it."""
+    left_behind: str | None = None
+    """Why a copy answers questions but takes no writes: it is a backup, or an older copy."""
+    warning: str | None = None
+    """What who reads it must know."""
     commits_at_once: bool
     """Whether each save commits by itself, or all of a write commit at its end."""
 
@@ -84,6 +88,21 @@ class Store(ABC):
     def close(self) -> None:
         """Closes every connection."""
 
+    @abstractmethod
+    def erase(self, statement: Delete) -> int:
+        """Deletes rows so that nothing of them stays in the database's files; their number.
+
+        Raises StoreReadOnly, and StoreLocked when somebody's reading keeps the old pages.
+        """
+
+    @abstractmethod
+    def restate(self, said: Mapping[str, str | None]) -> None:
+        """Changes what the store says of itself (None takes a member out), inside a write."""
+
+    def take_over(self) -> None:
+        """Lets a copy that was left behind take writes: for a restore, which begins an epoch."""
+        self.left_behind = self.warning = None
+
     def discard(self) -> None:  # noqa: B027 - nothing to do is an answer
         """Closes a store that opening it made and that nothing was written to, and removes it.
 
@@ -129,7 +148,9 @@ class Store(ABC):
 
 def new_meta(clock: Clock) -> dict[str, str]:
     """What a new store says of itself."""
-    return {"format": str(FORMAT), "store_id": uuid4().hex, "created_at": iso(clock())}
+    return {
+        "format": str(FORMAT), "store_id": uuid4().hex, "created_at": iso(clock()), "epochs": "0",
+    }  # fmt: skip
 
 
 def check_format(meta: dict[str, str], where: str) -> None:

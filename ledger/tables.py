@@ -115,6 +115,19 @@ So the index of a subtree within its level is ``position / 2 ** level - 1``, and
 the order in which they come to be. Stores made before it was there get it when it is filled.
 """
 
+personal_names = Table(
+    "ledger_personal_names",
+    metadata,
+    Column("hash", String(80), primary_key=True),
+    Column("salt", String(64), nullable=False),
+    Column("name", Text, nullable=False),
+    _number("position"),
+)
+"""Names of individuals, for which the event at a position has a salted hash.
+
+The one table that cannot be made again from the log, so that it can be emptied for ever.
+"""
+
 refusals = Table(
     "ledger_refusals",
     metadata,

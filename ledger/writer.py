@@ -13,6 +13,7 @@ import threading
 from collections.abc import Generator, Iterable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
+from functools import partial
 from typing import Final
 
 from eventsourcing.persistence import IntegrityError, PersistenceError
@@ -26,6 +27,7 @@ from etsledger.ledger.collector import collector_paused
 from etsledger.ledger.commandfile import Prepared, batch_content
 from etsledger.ledger.drafting import Draft, Known
 from etsledger.ledger.log import Written
+from etsledger.ledger.names import names_in
 from etsledger.ledger.outcomes import Outcome
 from etsledger.ledger.past import StoredPast
 from etsledger.ledger.present import Present
@@ -195,8 +197,9 @@ class Writer:
         assert present.scribe is not None
         now = recording_time(self._clock(), present.last_recorded)
         return Draft(
-            present.scribe, self._past, present.head, now, self._kept_content, may_merge=may_merge
-        )
+            present.scribe, self._past, present.head, now, self._kept_content,
+            partial(names_in, self._store), may_merge=may_merge,
+        )  # fmt: skip
 
     def _decide(self, draft: Draft, job: Job, known: Known) -> None:
         job.outcomes = draft.decide_all(

@@ -30,6 +30,9 @@ GOOD: dict[str, dict[str, Any]] = {
         "adjustments": [{"amount": -1, "rule": "Q-INC", "source": "letter 3"}],
     },
     "freeze": {"account": "crrc-1", "unit": UNIT, "quantity": 1, "direction": "out"},
+    "grant_role": {
+        "subject": "li.na", "role": "entity", "entity": "crrc", "province": "hubei",
+    },
     "impose_fine": {"entity": "crrc", "year": 2023, "multiple": 5, "amount": "20000.00"},
     "issue": {"unit": UNIT, "quantity": 1, "to": "crrc-1"},
     "issue_credits": {
@@ -42,7 +45,9 @@ GOOD: dict[str, dict[str, Any]] = {
         "account": "desk-1", "unit": "CCER:wind:2024", "quantity": 1, "for_registry": "trial",
         "entity": "crrc", "year": 2023,
     },
-    "open_account": {"account": "new", "kind": "entity", "entity": "crrc", "province": "hubei"},
+    "open_account": {"account": "new", "kind": "entity", "entity": "crrc", "province": "hubei",
+        "holder": "Li Na",
+    },
     "open_registry": {"rulebook": "open"},
     "opening_balance": {"account": "crrc-1", "unit": UNIT, "quantity": 1},
     "pledge": {"account": "crrc-1", "unit": UNIT, "quantity": 1, "pledgee": "bank"},
@@ -63,11 +68,15 @@ GOOD: dict[str, dict[str, Any]] = {
         "entity": "crrc", "year": 2023, "emissions": 5,
         "units": [{"unit_id": "1", "class": "gas", "electricity_mwh": 1.5}],
     },
+    "register_actor": {"subject": "li.na", "kind": "person", "entity": "crrc"},
     "register_entity": {"entity": "new", "name": "New", "sector": "power", "first_year": 2019},
     "reject_surrender": {"surrender": "16"},
     "release_pledge": {"pledge": "8"},
     "reserve": {"unit": UNIT, "quantity": 1},
     "reverse": {"reverses": "14"},
+    "revoke_role": {
+        "subject": "li.na", "role": "entity", "entity": "crrc", "province": "hubei",
+    },
     "settle_trade": {
         "trade": "T1", "method": "listed", "unit": UNIT, "quantity": 1, "price": 80.5,
         "seller": "crrc-1", "buyer": "baosteel-1",
@@ -80,9 +89,11 @@ GOOD: dict[str, dict[str, Any]] = {
     "use_offsets": {"entity": "crrc", "year": 2023, "lock": "16"},
 }  # fmt: skip
 OPTIONAL = {
+    ("register_actor", "kind"), ("register_actor", "entity"), ("grant_role", "entity"),
+    ("grant_role", "province"), ("revoke_role", "entity"), ("revoke_role", "province"),
     ("record_reconciliation", "breaks"),
     ("freeze", "unit"), ("freeze", "quantity"), ("freeze", "direction"), ("issue", "to"),
-    ("open_account", "entity"), ("open_account", "province"), ("register_entity", "first_year"),
+    ("open_account", "entity"), ("open_account", "province"), ("open_account", "holder"), ("register_entity", "first_year"),
     ("surrender", "from"), ("finalise_allocation", "entitlement"), ("finalise_allocation", "from"),
     ("finalise_allocation", "supersedes"), ("finalise_allocation", "adjustments"),
     ("pre_allocate", "quantity"), ("pre_allocate", "from"), ("record_verified", "units"),
@@ -102,6 +113,8 @@ BAD_VALUES: dict[str, list[Any]] = {
     "account": BAD_ID,
     "entity": BAD_ID,
     "from": BAD_ID,
+    "subject": BAD_ID,
+    "role": ["", "king", 7, None],
     "to": BAD_ID,
     "province": BAD_ID,
     "unit": ["", "x" * 65, 7],
@@ -156,7 +169,9 @@ BAD_VALUES: dict[str, list[Any]] = {
         BAD_COMMAND_ID,
     ),
 }
-NEW = {("open_account", "account"), ("register_entity", "entity")}
+NEW = {
+    ("open_account", "account"), ("register_entity", "entity"), ("register_actor", "subject"),
+}  # fmt: skip
 BAD_COMMON: dict[str, list[Any]] = {
     "id": [*BAD_COMMAND_ID, "a\n", "a\x00", "a\x85", "a\u2028"],
     "registry": BAD_ID,
