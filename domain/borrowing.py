@@ -183,10 +183,10 @@ def _lender_limit(entity_id: str, entity: Entity, lender_year: int, desk: Desk) 
     deductions once it was handed out (tonnes)."""
     rules, sector, method = desk.rules, entity.sector, entity.allocation_method
     book = desk.year_book_then(entity_id, lender_year)
-    first = book.pre_allocation
-    if first is not None:
+    if book.advances:
         ours = {loan.command for loan in _loans_from(entity_id, lender_year, desk)}
-        return first.granted + sum(tonnes for name, tonnes in first.deducted if name in ours)
+        taken = [part for first in book.advances for part in first.deducted]
+        return book.pre_allocated + sum(tonnes for name, tonnes in taken if name in ours)
     try:
         base = desk.year_book_then(entity_id, base_year(rules, sector, lender_year, method))
         return pre_allocation(rules, sector, lender_year, base.report, method).amount

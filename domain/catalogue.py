@@ -14,14 +14,18 @@ from etsledger.domain import (
     accounts,
     actors,
     allocation,
+    amending,
+    approvals,
     assertions,
     auctions,
     authority,
     banking,
     borrowing,
     cancellation,
+    closing,
     compliance,
     corrections,
+    counterparties,
     credits,  # noqa: A004 - the interpreter's own is for its prompt
     deductions,
     entities,
@@ -33,8 +37,11 @@ from etsledger.domain import (
     locks,
     market,
     offsets,
+    opening_year,
     pledging,
     pre_allocation,
+    proposals,
+    proposing,
     recalls,
     reconciliation,
     registries,
@@ -47,7 +54,6 @@ from etsledger.domain.commands import Command, Meta
 from etsledger.domain.desk import Desk
 from etsledger.domain.errors import (
     InvalidCommand,
-    NotAuthorised,
     Refusal,
     UnknownAccount,
     UnknownEntity,
@@ -78,17 +84,52 @@ class Batch(Command, frozen=True, kw_only=True, tag="batch"):
 
 INHERITED = ("registry", "effective_at", "actor", "approved_by", "reference", "reason")
 
+def _decide_proposal(command: proposals.Propose, desk: Desk) -> Event:
+    """The proposed command is decided as if it were sent now, but for the second person."""
+    proposed = _read(command.proposes)
+    proposing.check_proposal(command, proposed, desk)
+    at, now = desk.effective_at, desk.now
+    desk.turn_to(proposing.effective_time(proposed, at), now)
+    decided = decide(proposed, desk, "proposed")
+    warnings = desk.warnings
+    desk.turn_to(at, now)
+    desk.warnings = warnings
+    return proposing.decide_proposal(command, proposed, decided, desk)
+
+
+def _decide_with(decide_on: Decide) -> Decide:
+    """The decision on a proposal, given the command that was proposed."""
+
+    def decide_(command: Any, desk: Desk) -> Any:
+        proposal = proposing.open_proposal(command.proposal, desk)
+        return decide_on(command, proposal, _read(proposal.command), desk)
+
+    return decide_
+
+
+def _read(command: dict[str, Any]) -> Command:
+    return msgspec.convert(command, ANY_COMMAND)
+
+
 COMMANDS: dict[str, tuple[type[Command], Decide]] = {
     # registries and who takes part
     "adopt_rulebook": (registries.AdoptRulebook, registries.decide_adoption),
     "register_entity": (entities.RegisterEntity, entities.decide),
     "set_entity_status": (entities.SetEntityStatus, entities.decide_status),
     "leave_registry": (leaving.LeaveRegistry, leaving.decide),
+    "amend_entity": (amending.AmendEntity, amending.decide),
     "open_account": (accounts.OpenAccount, accounts.decide_opening),
     "close_account": (accounts.CloseAccount, accounts.decide_closing),
     "register_actor": (actors.RegisterActor, actors.decide_registration),
     "grant_role": (actors.GrantRole, actors.decide_grant),
     "revoke_role": (actors.RevokeRole, actors.decide_revocation),
+    # a second person
+    "propose": (proposals.Propose, _decide_proposal),
+    "approve": (proposals.Approve, _decide_with(proposing.decide_approval)),
+    "reject": (proposals.Reject, _decide_with(proposing.decide_rejection)),
+    "execute": (proposals.Execute, _decide_with(proposing.decide_execution)),
+    "trust": (counterparties.Trust, counterparties.decide_trust),
+    "distrust": (counterparties.Distrust, counterparties.decide_distrust),
     # reservations
     "freeze": (freezing.Freeze, freezing.decide_freeze),
     "unfreeze": (freezing.Unfreeze, freezing.decide_unfreeze),
@@ -96,6 +137,7 @@ COMMANDS: dict[str, tuple[type[Command], Decide]] = {
     "release_pledge": (pledging.ReleasePledge, pledging.decide_release),
     # units
     "opening_balance": (issuance.OpeningBalance, issuance.decide_opening_balance),
+    "opening_year": (opening_year.OpeningYear, opening_year.decide),
     "issue": (issuance.Issue, issuance.decide_issue),
     "distribute": (issuance.Distribute, issuance.decide_distribute),
     "reserve": (issuance.Reserve, issuance.decide_reserve),
@@ -134,6 +176,9 @@ COMMANDS: dict[str, tuple[type[Command], Decide]] = {
     "reverse": (corrections.Reverse, corrections.decide),
     "assert_balance": (assertions.AssertBalance, assertions.decide),
     "record_reconciliation": (reconciliation.RecordReconciliation, reconciliation.decide),
+    # periods
+    "close_period": (closing.ClosePeriod, closing.decide_closing),
+    "reopen_period": (closing.ReopenPeriod, closing.decide_reopening),
 }
 """Command name to its model and its decision; ``open_registry`` and ``batch`` stand beside."""
 
@@ -150,16 +195,24 @@ EVENTS: dict[type[Event], Evolve | None] = {
     entities.EntityRegistered: entities.evolve,
     entities.EntityStatusSet: entities.evolve_status,
     leaving.EntityLeft: leaving.evolve,
+    amending.EntityAmended: amending.evolve,
     accounts.AccountOpened: accounts.evolve_opening,
     accounts.AccountClosed: accounts.evolve_closing,
     actors.ActorRegistered: actors.evolve_registration,
     actors.RoleGranted: actors.evolve_grant,
     actors.RoleRevoked: actors.evolve_revocation,
+    proposals.ProposalMade: proposals.evolve_made,
+    proposals.ProposalApproved: proposals.evolve_approved,
+    proposals.ProposalExecuted: proposals.evolve_ended,
+    proposals.ProposalRejected: proposals.evolve_ended,
+    counterparties.CounterpartyTrusted: counterparties.evolve_trust,
+    counterparties.CounterpartyDistrusted: counterparties.evolve_distrust,
     freezing.AccountFrozen: freezing.evolve_freeze,
     freezing.AccountUnfrozen: freezing.evolve_unfreeze,
     pledging.UnitsPledged: pledging.evolve_pledge,
     pledging.PledgeReleased: pledging.evolve_release,
     issuance.OpeningBalanceRecorded: trading.evolve_opening,
+    opening_year.OpeningYearRecorded: opening_year.evolve,
     issuance.UnitsIssued: None,
     issuance.UnitsDistributed: None,
     issuance.UnitsReserved: None,
@@ -191,6 +244,8 @@ EVENTS: dict[type[Event], Evolve | None] = {
     corrections.MovementReversed: corrections.evolve,
     assertions.BalanceAsserted: None,
     reconciliation.ReconciliationRecorded: None,
+    closing.PeriodClosed: closing.evolve_closing,
+    closing.PeriodReopened: closing.evolve_reopening,
 }
 """Event class to what it changes beside holdings (its postings do those)."""
 
@@ -221,23 +276,31 @@ def invalid(error: msgspec.ValidationError, raw: Any) -> InvalidCommand:
     return InvalidCommand(f"{field}: {reason}" if field else reason, field=field)
 
 
-def decide(command: Command, desk: Desk) -> tuple[Event | Apart, ...]:
+def decide(
+    command: Command, desk: Desk, stage: proposals.Stage = "sent"
+) -> tuple[Event | Apart, ...]:
     """The events a command turns into, without changing anything. Raises a Refusal.
 
-    One that the actor may not send is NotAuthorised, unless it names what is not known.
+    One that the actor may not send, or not alone, is refused for that, unless it names what is
+    not known. A command that is ``proposed`` waits for a second person, one that is
+    ``executed`` has one.
     """
-    if desk.rules_now.authority is not None:
+    if desk.rules_now.authority is not None and not isinstance(command, proposals.OF_PROPOSALS):
         refused = authority.refusal(command, desk)
+        if refused is None and stage == "sent":
+            refused = approvals.refusal(command, desk)
         if refused is not None:
             raise _rather_unknown(command, desk, refused)
     result = _DECISIONS[type(command)](command, desk)
     events = result if isinstance(result, tuple) else (result,)
     if desk.registry.recalls:
-        return events + collect(events, desk)
+        events += collect(events, desk)
+    if desk.registry.closed or len(events) > 1:
+        closing.refuse_late(command, desk, events)
     return events
 
 
-def _rather_unknown(command: Command, desk: Desk, refused: NotAuthorised) -> Refusal:
+def _rather_unknown(command: Command, desk: Desk, refused: Refusal) -> Refusal:
     """The refusal to give: what the command refers to comes before who takes part."""
     try:
         _DECISIONS[type(command)](command, desk)
@@ -264,6 +327,8 @@ def apply(
         postings = event.postings()
     if postings:
         scribe.post(registry, postings, fact.effective_at)
+    if registry.closed:
+        closing.note_late(scribe, registry, event, fact)
     evolve = EVENTS[type(event)]
     if evolve is not None:
         evolve(scribe, registry, event, fact)

@@ -81,14 +81,14 @@ def standing(
     """
     table = rules.year(entity.sector, year)
     deadline = last_second(table.deadline) if table is not None else None
-    report, approval, first = book.report, book.approval, book.pre_allocation
+    report, approval, stated = book.report, book.approval, book.stated_obligation
     closed = {closing.surrender: closing.confirmed for closing in book.closings}
     surrendered = pending = timely = timely_pending = 0
     for submission in book.submissions:
         confirmed = closed.get(submission.command)
         if confirmed is False:
             continue
-        quantity, early = submission.quantity, in_time(submission.at, deadline)
+        quantity, early = submission.quantity, in_time(submission.met_at, deadline)
         if confirmed:
             surrendered += quantity
             timely += quantity if early else 0
@@ -99,20 +99,22 @@ def standing(
     green_power = sum(claim.quantity for claim in book.green_power)
     met = surrendered + offsets + green_power
     for fact in (*book.offsets, *book.green_power):
-        timely += fact.quantity if in_time(fact.at, deadline) else 0
+        timely += fact.quantity if in_time(fact.met_at, deadline) else 0
     due = 0
     exempt = _exempt(rules, entity, year, as_of, deadline)
-    if report is not None and not exempt:
+    if stated is not None and not exempt:
+        due = stated.quantity
+    elif report is not None and not exempt:
         due = obligation(
             rules, entity.sector, year, report,
             None if approval is None else approval.entitlement,
             None if approval is None else approval.gas_allocation,
         )  # fmt: skip
     outstanding = max(0, due - met)
-    if report is None:
-        status = "EXEMPT" if exempt else "NOT_DUE"
-    elif exempt:
+    if exempt:
         status = "EXEMPT"
+    elif not book.owed:
+        status = "NOT_DUE"
     elif in_time(as_of, deadline):
         status = "COMPLIANT" if not outstanding else "PARTIAL" if met else "OPEN"
     elif not outstanding:
@@ -122,7 +124,7 @@ def standing(
     return Standing(
         verified_emissions=None if report is None else report.emissions,
         entitlement=None if approval is None else approval.entitlement,
-        pre_allocated=0 if first is None else first.granted,
+        pre_allocated=book.pre_allocated,
         allocated=book.granted,
         recalled=book.recalled,
         recall_open=book.recall_open,
@@ -184,7 +186,7 @@ def decide_assessment(command: AssessCompliance, desk: Desk) -> ComplianceAssess
     """Raises UnknownEntity, ObligationNotKnown when nothing is on record for the year."""
     entity = desk.entity(command.entity)
     book = seen(desk.year_book(command.entity, command.year), desk.effective_at, NO_LIMIT)
-    if book.report is None:
+    if not book.owed:
         raise ObligationNotKnown(
             f"entity {command.entity} has no verified emissions for {command.year} at "
             f"{iso(desk.effective_at)}; record_verified comes first",

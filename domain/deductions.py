@@ -92,7 +92,7 @@ def settle(book: YearBook, capacity: int) -> tuple[int, tuple[Deducted, ...]]:
     """What an allocation of ``capacity`` tonnes bears of the book's deductions in all, in the
     order they were recorded, and the changes to what was taken before."""
     left, changes = capacity, list[Deducted]()
-    for deduction in book.deductions:
+    for deduction in book.decided_deductions:
         taken = min(deduction.quantity, left)
         left -= taken
         change = taken - book.deducted(deduction.command)

@@ -107,7 +107,7 @@ def decide(command: ImposeFine, desk: Desk) -> FineImposed:
     entity = desk.entity(command.entity)
     deadline = deadline_of(desk.rules, entity.sector, command.year)
     book = desk.year_book_then(command.entity, command.year)
-    if book.report is None or deadline is None:
+    if not book.owed or deadline is None:
         raise ObligationNotKnown(
             f"no obligation of {command.entity} for {command.year} is on record at "
             f"{iso(desk.effective_at)}",

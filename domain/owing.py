@@ -28,7 +28,7 @@ def obligation_known(desk: Desk, entity_id: str, entity: Entity, year: int) -> N
             f"rulebook {rules.data.name} has no compliance year {year} for sector {entity.sector}",
             entity=entity_id, year=year, sector=entity.sector,
         )  # fmt: skip
-    if desk.year_book_then(entity_id, year).report is None:
+    if not desk.year_book_then(entity_id, year).owed:
         raise ObligationNotKnown(
             f"entity {entity_id} has no verified emissions for {year} at "
             f"{iso(desk.effective_at)}; record_verified comes first",

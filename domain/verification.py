@@ -74,19 +74,9 @@ def decide_report(command: RecordVerified, desk: Desk) -> EmissionsVerified:
 
     What is only implausible is noted as a warning.
     """
-    if len(command.units) > MAX_UNITS:
-        raise InvalidCommand(f"units: at most {MAX_UNITS}", field="units", limit=MAX_UNITS)
-    for i, unit in enumerate(command.units):
-        _check_numbers(f"units.{i}", unit)
+    check_numbers(command.units, "units")
     entity = desk.entity(command.entity)
-    names: set[str] = set()
-    for i, unit in enumerate(command.units):
-        _check_shape(f"units.{i}", unit, entity)
-        if unit.name in names:
-            raise InvalidCommand(
-                f"units.{i}: {unit.name!r} is there twice", field=f"units.{i}", unit=unit.name
-            )
-        names.add(unit.name)
+    check_shapes(command.units, "units", entity)
     _warn(command, entity, desk)
     before = desk.year_book(command.entity, command.year).report
     return EmissionsVerified(
@@ -96,6 +86,26 @@ def decide_report(command: RecordVerified, desk: Desk) -> EmissionsVerified:
         units=command.units,
         year=command.year,
     )
+
+
+def check_numbers(units: tuple[ReportedUnit, ...], where: str) -> None:
+    """Raises InvalidCommand for too many units, or a number of one that cannot be."""
+    if len(units) > MAX_UNITS:
+        raise InvalidCommand(f"{where}: at most {MAX_UNITS}", field=where, limit=MAX_UNITS)
+    for i, unit in enumerate(units):
+        _check_numbers(f"{where}.{i}", unit)
+
+
+def check_shapes(units: tuple[ReportedUnit, ...], where: str, entity: Entity) -> None:
+    """Raises InvalidCommand for a unit without what its sector needs, or one named twice."""
+    names: set[str] = set()
+    for i, unit in enumerate(units):
+        _check_shape(f"{where}.{i}", unit, entity)
+        if unit.name in names:
+            raise InvalidCommand(
+                f"{where}.{i}: {unit.name!r} is there twice", field=f"{where}.{i}", unit=unit.name
+            )
+        names.add(unit.name)
 
 
 def decimal_fault(value: Decimal, most: Decimal = LARGEST) -> str | None:

@@ -107,6 +107,13 @@ class Submission(_Entry, frozen=True):
     unit: str
     quantity: int
     forced: bool = False
+    counted_at: datetime | None = None
+    """Of one stated of the time before: when it was submitted."""
+
+    @property
+    def met_at(self) -> datetime:
+        """When it counts as submitted: what decides whether it was in time."""
+        return self.counted_at or self.at
 
 
 class Closing(_Entry, frozen=True):
@@ -122,12 +129,26 @@ class Offset(_Entry, frozen=True):
     lock: str
     unit: str
     quantity: int
+    counted_at: datetime | None = None
+    """Of one stated of the time before: when it was used."""
+
+    @property
+    def met_at(self) -> datetime:
+        """When it counts as used: what decides whether it was in time."""
+        return self.counted_at or self.at
 
 
 class GreenPowerClaim(_Entry, frozen=True):
     """Green electricity claimed for the year (tonnes)."""
 
     quantity: int
+    counted_at: datetime | None = None
+    """Of one stated of the time before: when it was recorded."""
+
+    @property
+    def met_at(self) -> datetime:
+        """When it counts as recorded: what decides whether it was in time."""
+        return self.counted_at or self.at
 
 
 class Loan(_Entry, frozen=True):
@@ -146,6 +167,12 @@ class FineEntry(_Entry, frozen=True):
     amount: Decimal
 
 
+class StatedObligation(_Entry, frozen=True):
+    """What is owed for the year as stated of the time before, or by a succession (tonnes)."""
+
+    quantity: int
+
+
 class YearBook(msgspec.Struct, frozen=True, gc=False, array_like=True):
     """The facts of one entity's compliance year, each kind in the order of the log."""
 
@@ -159,11 +186,25 @@ class YearBook(msgspec.Struct, frozen=True, gc=False, array_like=True):
     green_power: tuple[GreenPowerClaim, ...] = ()
     loans: tuple[Loan, ...] = ()
     fines: tuple[FineEntry, ...] = ()
+    obligations: tuple[StatedObligation, ...] = ()
 
     @property
     def report(self) -> Report | None:
         """The report that rules: the one recorded last."""
         return self.reports[-1] if self.reports else None
+
+    @property
+    def stated_obligation(self) -> StatedObligation | None:
+        """The obligation as stated, where no report was recorded since: it then rules."""
+        if not self.obligations:
+            return None
+        last, report = self.obligations[-1], self.report
+        return None if report is not None and report.position > last.position else last
+
+    @property
+    def owed(self) -> bool:
+        """Whether what is owed for the year is on record: by a report, or as stated."""
+        return bool(self.reports or self.obligations)
 
     @property
     def approval(self) -> Grant | None:
@@ -172,9 +213,33 @@ class YearBook(msgspec.Struct, frozen=True, gc=False, array_like=True):
         return finals[-1] if finals else None
 
     @property
+    def advances(self) -> tuple[Grant, ...]:
+        """The pre-allocation, and what a succession changed of it."""
+        return tuple(
+            grant for grant in self.grants if grant.entitlement is None and not grant.opened
+        )
+
+    @property
     def pre_allocation(self) -> Grant | None:
         """The pre-allocation, if there was one."""
-        return next((grant for grant in self.grants if grant.entitlement is None), None)
+        return next(iter(self.advances), None)
+
+    @property
+    def pre_allocated(self) -> int:
+        """Tonnes handed out in advance."""
+        return sum(grant.granted for grant in self.advances)
+
+    @property
+    def decided_deductions(self) -> tuple[Deduction, ...]:
+        """The deductions by id, in the order they were recorded; of several entries of one
+        (a succession took a part of it elsewhere) their sum."""
+        found: dict[str, Deduction] = {}
+        for one in self.deductions:
+            before = found.get(one.command)
+            found[one.command] = one if before is None else msgspec.structs.replace(
+                before, quantity=before.quantity + one.quantity
+            )  # fmt: skip
+        return tuple(found.values())
 
     @property
     def granted(self) -> int:

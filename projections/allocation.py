@@ -1,7 +1,7 @@
 """An entity's allocation of a year, line by line: as decided, or as it would be."""
 
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, Final, NamedTuple
 
 import msgspec
 
@@ -14,6 +14,7 @@ from etsledger.domain.obligations import gap_rate
 from etsledger.domain.pre_allocation import AllowancesPreAllocated
 from etsledger.domain.rulebook import Rulebook, RulebookRef
 from etsledger.domain.state import Entity, RegistryState, State
+from etsledger.domain.stated_years import StatedAdvance, StatedFinal, StatesYears
 from etsledger.domain.yearbook import EMPTY, Grant, YearBook, seen
 from etsledger.ledger.books import AllocationRow
 from etsledger.ledger.errors import StoreDamaged
@@ -21,6 +22,9 @@ from etsledger.ledger.record import Logged, read
 from etsledger.ledger.store import Store
 from etsledger.projections.compliance import rulebook_then
 from etsledger.projections.instants import Viewpoint
+
+STATED: Final = "X-3"
+"""The rule of what is stated of the time before these books, where it names none itself."""
 
 
 def allocation_row(
@@ -57,12 +61,11 @@ def _row(
     unit = table.unit if table is not None else None
     final, report = book.approval, book.report
     calculation: Calculation | None = None
-    decided: AllocationFinalised | None = None
+    decided: _Decided | None = None
     reason = None
     if final is not None:
-        logged = _event(store, final)
-        assert isinstance(logged.event, AllocationFinalised)
-        decided, ref, unit = logged.event, logged.record.rulebook, logged.event.unit
+        decided = _decided(store, final, entity, year)
+        ref, unit = decided.rulebook, decided.unit or unit
         calculation = decided.calculation
     elif report is None:
         reason = f"no verified emissions for {year} are on record: record_verified comes first"
@@ -75,8 +78,7 @@ def _row(
         except AllocationNotReady as refusal:
             reason = refusal.message
     entitlement = calculation.entitlement if calculation is not None else None
-    first = book.pre_allocation
-    pre_allocated = first.granted if first is not None else 0
+    first, pre_allocated = book.pre_allocation, book.pre_allocated
     kept = sum(tonnes for grant in book.grants for _, tonnes in grant.deducted)
     if decided is None and entitlement is not None:
         kept, _ = settle(book, entitlement)  # as it would be
@@ -98,7 +100,7 @@ def _row(
         "approved": decided.approved if decided is not None else None,
         "computed": calculation.computed if calculation is not None else None,
         "pre_allocated": pre_allocated,
-        "pre_allocation": _pre_allocation(store, first),
+        "pre_allocation": _pre_allocation(store, first, entity, year),
         "deductions": kept,
         "deduction_lines": [
             {
@@ -108,7 +110,7 @@ def _row(
                 "deducted": book.deducted(one.command),
                 "remaining": one.quantity - book.deducted(one.command),
             }
-            for one in book.deductions
+            for one in book.decided_deductions
         ],
         "difference": None if entitlement is None else entitlement - pre_allocated - kept,
         "recalled": book.recalled,
@@ -118,7 +120,10 @@ def _row(
         "custodian": decided.custodian if decided is not None else None,
         "restated_since": final is not None
         and report is not None
-        and report.position > final.position,
+        and (
+            report.position > final.position
+            or (report.position == final.position and decided is not None and decided.restated)
+        ),
         "position": final.position if final is not None else None,
         "command_id": final.command if final is not None else None,
         "supersedes": decided.supersedes if decided is not None else None,
@@ -136,11 +141,66 @@ def _event(store: Store, grant: Grant) -> Logged:
     return read(row.type, row.state)
 
 
-def _pre_allocation(store: Store, grant: Grant | None) -> dict[str, Any] | None:
+class _Decided(NamedTuple):
+    """A final allocation as an event of these books recorded it, or as it was stated."""
+
+    calculation: Calculation
+    approved: int | None
+    custodian: str | None
+    supersedes: str | None
+    rulebook: RulebookRef
+    unit: str | None
+    restated: bool = False
+
+
+def _decided(store: Store, grant: Grant, entity: str, year: int) -> _Decided:
+    logged = _event(store, grant)
+    event, ref = logged.event, logged.record.rulebook
+    if isinstance(event, AllocationFinalised):
+        return _Decided(
+            event.calculation, event.approved, event.custodian, event.supersedes, ref, event.unit
+        )
+    said = event.stated(entity, year) if isinstance(event, StatesYears) else None
+    found = (said.final if said is not None else None) or StatedFinal()
+    tonnes = grant.entitlement or 0
+    calculation = found.calculation or Calculation(
+        entitlement=tonnes, rule=STATED, source=_source(logged), subtotal=tonnes
+    )
+    return _Decided(
+        calculation, found.approved, found.custodian, found.supersedes, found.rulebook or ref,
+        None, found.restated,
+    )  # fmt: skip
+
+
+def _source(logged: Logged) -> str:
+    """The document of a statement."""
+    return logged.command.reference or f"command {logged.command.id!r}"
+
+
+def _pre_allocation(
+    store: Store, grant: Grant | None, entity: str, year: int
+) -> dict[str, Any] | None:
     """What was handed out in advance, with the rule and what it was computed from."""
     if grant is None:
         return None
-    event = _event(store, grant).event
+    logged = _event(store, grant)
+    event = logged.event
+    if isinstance(event, StatesYears):
+        said = event.stated(entity, year)
+        found = (said.advance if said is not None else None) or StatedAdvance()
+        kept = sum(tonnes for _, tonnes in grant.deducted)
+        return {
+            "quantity": grant.granted,
+            "computed": grant.granted + kept if found.computed is None else found.computed,
+            "deducted": kept,
+            "in_custody": found.in_custody,
+            "draft": found.draft,
+            "lines": _plain(found.lines),
+            "rule": found.rule or STATED,
+            "source": found.source or _source(logged),
+            "position": grant.position,
+            "command_id": grant.command,
+        }
     assert isinstance(event, AllowancesPreAllocated)
     return {
         "quantity": event.quantity,

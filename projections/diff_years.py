@@ -15,7 +15,7 @@ from etsledger.projections.compliance import Standings
 from etsledger.projections.instants import Viewpoint
 
 _ALLOCATION: Final = ("grants", "collections")
-_OWED: Final = ("reports", "grants", "who", "rules")
+_OWED: Final = ("reports", "obligations", "grants", "who", "rules")
 _MET: Final = ("submissions", "closings", "offsets", "green_power")
 _UNTOLD: Final = ("verified_emissions", "entitlement", "deadline", "status", "fine")
 """Columns that are empty while nothing is on record."""

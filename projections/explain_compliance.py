@@ -1,6 +1,7 @@
 """Why an entity stands with a year as it does: every number of the row, down to its facts."""
 
 from collections.abc import Iterator
+from decimal import Decimal
 from typing import Final
 
 from etsledger.domain.compliance import in_time, last_second
@@ -12,7 +13,7 @@ from etsledger.ledger.explanations import Explanation, YearExplanation
 from etsledger.ledger.store import Store
 from etsledger.projections.compliance import compliance_row, entity_then
 from etsledger.projections.explain_facts import Fact, Facts
-from etsledger.projections.explain_nodes import MONEY, TONNES, as_part, node, part
+from etsledger.projections.explain_nodes import MONEY, TONNES, as_part, as_reason, node, part
 from etsledger.projections.explain_year import Year, later_facts, positions, signed, year_of
 from etsledger.projections.instants import Viewpoint
 
@@ -108,11 +109,12 @@ class _Explained:
                    because=self._submitted(None))  # fmt: skip
         if book.approval is not None:
             approval = self._told(book.approval.position, "entitlement")
+            approval["value"], approval["unit"] = book.approval.entitlement, TONNES
             yield approval
         if book.pre_allocation is not None:
-            first = book.pre_allocation
             yield node("pre_allocated", "handed out in advance", row["pre_allocated"], TONNES,
-                       because=[signed(self._told(first.position), first.granted)])  # fmt: skip
+                       because=[signed(self._told(one.position), one.granted)
+                                for one in book.advances])  # fmt: skip
         granted = [
             signed(self._told(one.position), one.granted) for one in book.grants if one.granted
         ]
@@ -136,7 +138,7 @@ class _Explained:
             signed(self._told(one.position), one.quantity) for one in book.loans
         ])  # fmt: skip
         yield node("fine", "fined", row["fine"], MONEY, because=[
-            self._told(one.position) for one in book.fines
+            _worth(self._told(one.position), one.amount) for one in book.fines
         ])  # fmt: skip
 
     def _outstanding(self) -> Explanation:
@@ -159,12 +161,16 @@ class _Explained:
     def _obligation(self) -> Explanation:
         """Verified emissions, less what a cap takes off; nothing where the year is exempt."""
         row, book, table = self.row, self.year.book, self.table
+        stated = book.stated_obligation
         because: list[Explanation] = []
         if book.report is not None:
             report = self._told(book.report.position, "verified_emissions")
             because.append(report if row["status"] == "EXEMPT" else as_part(report))
         if row["status"] == "EXEMPT":
             because += self._exempt()
+        elif stated is not None:
+            because = [as_reason(one) for one in because]
+            because.append(signed(self._told(stated.position), stated.quantity))
         elif book.report is not None and row["obligation"] != book.report.emissions:
             cap = table.obligation_cap if table is not None else None
             taken = row["obligation"] - book.report.emissions
@@ -216,7 +222,7 @@ class _Explained:
         if self.table is None:
             return ""
         deadline = last_second(self.table.deadline)
-        return ", in time" if in_time(one.at, deadline) else ", after the deadline"
+        return ", in time" if in_time(one.met_at, deadline) else ", after the deadline"
 
     # -- since --------------------------------------------------------------------------------
 
@@ -235,6 +241,12 @@ class _Explained:
             if now[key] != self.row[key]
         ]  # fmt: skip
         return [*changed, *later]
+
+
+def _worth(told: Explanation, amount: Decimal) -> Explanation:
+    """A fine with its own sum, where the fact states more than that."""
+    told["value"], told["unit"] = str(amount), MONEY
+    return told
 
 
 def _unit(key: str, value: object) -> str | None:

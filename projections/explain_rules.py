@@ -10,12 +10,15 @@ from typing import Any, Final, NamedTuple
 
 from etsledger.domain import (
     accounts,
+    actors,
     allocation,
+    amending,
     assertions,
     auctions,
     banking,
     borrowing,
     cancellation,
+    closing,
     compliance,
     corrections,
     deductions,
@@ -28,6 +31,7 @@ from etsledger.domain import (
     locks,
     market,
     offsets,
+    opening_year,
     pledging,
     pre_allocation,
     recalls,
@@ -98,6 +102,11 @@ def _account_kind(event: Any, office: Office) -> str | None:
     return found.source if found else None
 
 
+def _authority(_: Any, office: Office) -> str | None:
+    table = office.rules.authority
+    return None if table is None else table.source
+
+
 def _coverage(event: entities.EntityRegistered, office: Office) -> Basis | None:
     for table in office.rules.data.coverage:
         if event.sector in table.sectors:
@@ -115,6 +124,12 @@ def _custody(event: entities.EntityStatusSet, office: Office) -> Basis | None:
 def _leaving(event: leaving.EntityLeft, office: Office) -> Basis | None:
     table = office.rules.data.leaving
     return None if table is None else Basis(event.rule or table.rule, table.source)
+
+
+def _succession(_: Any, office: Office) -> str | None:
+    """The source of the row that lets units follow a successor, whatever the units."""
+    routes = office.rules.data.routes
+    return next((one.source for one in routes if one.movement == "transfer.succession"), None)
 
 
 def _surrender(event: Any, office: Office) -> str:
@@ -184,6 +199,11 @@ def _auction(event: auctions.UnitsAuctioned, office: Office) -> Basis | str | No
     return _reserve(event, office) or _route("auction", RESERVE, "buyer")(event, office)
 
 
+def _closing(_: Any, office: Office) -> str | None:
+    table = office.rules.data.closing
+    return None if table is None else table.source
+
+
 _SURRENDER: Final = Rule("X-6", "X-6, N-SUR-1, N-VIN-1", "X-6, Q-SUR", _surrender)
 _CREDITS: Final = "N-OFF-5"
 
@@ -193,8 +213,12 @@ RULES: Final[dict[type[AnyEvent], Rule]] = {
     entities.EntityRegistered: Rule("X-3", "N-COV-1", "Q-COV-1", _coverage),
     entities.EntityStatusSet: Rule("X-3", "N-DIFF", None, _custody),
     leaving.EntityLeft: Rule("N-COV-5", "N-COV-5", "Q-COV-2", _leaving),
+    amending.EntityAmended: Rule("X-9", told_by=_succession),
     accounts.AccountOpened: Rule("X-4", "X-4, N-PART-1", "X-4, Q-PART", _account_kind),
     accounts.AccountClosed: Rule("X-4", told_by=_account_kind),
+    actors.ActorRegistered: Rule("X-4", told_by=_authority),
+    actors.RoleGranted: Rule("X-4", told_by=_authority),
+    actors.RoleRevoked: Rule("X-4", told_by=_authority),
     freezing.AccountFrozen: Rule("X-4"),
     freezing.AccountUnfrozen: Rule("X-4"),
     pledging.UnitsPledged: Rule("X-4"),
@@ -202,6 +226,7 @@ RULES: Final[dict[type[AnyEvent], Rule]] = {
     issuance.OpeningBalanceRecorded: Rule(
         "X-3", told_by=_route("opening_balance", ISSUANCE, "account")
     ),
+    opening_year.OpeningYearRecorded: Rule("X-3"),
     issuance.UnitsIssued: Rule("X-5", told_by=_route("issue", ISSUANCE, "target")),
     issuance.UnitsDistributed: Rule("X-5", told_by=_route("distribute", "source", "target")),
     issuance.UnitsReserved: Rule("X-5", "X-5", "Q-RES", _set_aside),
@@ -235,6 +260,8 @@ RULES: Final[dict[type[AnyEvent], Rule]] = {
     corrections.MovementReversed: Rule("X-3"),
     assertions.BalanceAsserted: Rule("X-8"),
     reconciliation.ReconciliationRecorded: Rule("X-3"),
+    closing.PeriodClosed: Rule("X-3", told_by=_closing),
+    closing.PeriodReopened: Rule("X-3", told_by=_closing),
 }
 
 _BY_KIND: Final = {"succession": "X-9", "judicial": "X-4", "release": "X-5"}

@@ -9,12 +9,15 @@ from typing import Any, Final, NamedTuple
 
 from etsledger.domain import (
     accounts,
+    actors,
     allocation,
+    amending,
     assertions,
     auctions,
     banking,
     borrowing,
     cancellation,
+    closing,
     compliance,
     corrections,
     deductions,
@@ -27,6 +30,7 @@ from etsledger.domain import (
     locks,
     market,
     offsets,
+    opening_year,
     pledging,
     pre_allocation,
     recalls,
@@ -71,6 +75,17 @@ def _left(e: leaving.EntityLeft) -> Words:
     return Words(f"{e.entity} left for another market from {e.first_year_elsewhere} on")
 
 
+def _amended(e: amending.EntityAmended) -> Words:
+    named = {"name": e.name, "province": e.province, "uscc": e.uscc}
+    told = [
+        f"{key} {value} (was {e.before.get(key) or 'none'})"
+        for key, value in named.items()
+        if value is not None
+    ]
+    kept = "; what was kept for it went along" if e.custody else ""
+    return Words(f"{e.entity} has another {', another '.join(told)}{kept}")
+
+
 def _opened(e: accounts.AccountOpened) -> Words:
     whose = f" of {e.entity}" if e.entity else ""
     return Words(f"account {e.account} ({e.kind}{whose}) opened")
@@ -78,6 +93,22 @@ def _opened(e: accounts.AccountOpened) -> Words:
 
 def _closed(e: accounts.AccountClosed) -> Words:
     return Words(f"account {e.account} closed, empty")
+
+
+def _actor(e: actors.ActorRegistered) -> Words:
+    whose = f" of {e.entity}" if e.entity else ""
+    return Words(f"actor {e.subject} ({e.kind}{whose}) registered")
+
+
+def _granted(e: actors.RoleGranted) -> Words:
+    whose = e.province or e.entity
+    return Words(f"role of {e.subject}", e.role if whose is None else f"{e.role} of {whose}")
+
+
+def _revoked(e: actors.RoleRevoked) -> Words:
+    whose = [one.province or one.entity for one in e.held_for]
+    places = ", ".join(one for one in whose if one is not None)
+    return Words(f"role taken from {e.subject}", f"{e.role} of {places}" if places else e.role)
 
 
 def _freeze(e: freezing.AccountFrozen) -> Words:
@@ -106,6 +137,12 @@ def _release(e: pledging.PledgeReleased) -> Words:
 
 def _opening(e: issuance.OpeningBalanceRecorded) -> Words:
     return Words(f"opening balance of {e.unit} in {e.account}", e.quantity, TONNES)
+
+
+def _opening_year(e: opening_year.OpeningYearRecorded) -> Words:
+    emitted = e.facts.verified_emissions
+    what = f"{e.entity} {e.year} as stated when these books began"
+    return Words(what, emitted, None if emitted is None else TONNES)
 
 
 def _issued(e: issuance.UnitsIssued) -> Words:
@@ -241,19 +278,33 @@ def _reconciled(e: reconciliation.ReconciliationRecorded) -> Words:
     return Words(f"{e.source} compared with the books: {e.matched} matched, breaks", breaks)
 
 
+def _period_closed(e: closing.PeriodClosed) -> Words:
+    since = f"from {e.since} " if e.since else ""
+    return Words(f"closed {since}up to {e.until}; facts recorded late since", len(e.late))
+
+
+def _period_reopened(e: closing.PeriodReopened) -> Words:
+    return Words(f"open again after {e.until} (it was closed up to {e.closed_until})")
+
+
 WORDS: Final[dict[type[Event], Callable[[Any], Words]]] = {
     registries.RegistryOpened: _registry,
     registries.RulebookAdopted: _adoption,
     entities.EntityRegistered: _entity,
     entities.EntityStatusSet: _status,
     leaving.EntityLeft: _left,
+    amending.EntityAmended: _amended,
     accounts.AccountOpened: _opened,
     accounts.AccountClosed: _closed,
+    actors.ActorRegistered: _actor,
+    actors.RoleGranted: _granted,
+    actors.RoleRevoked: _revoked,
     freezing.AccountFrozen: _freeze,
     freezing.AccountUnfrozen: _unfreeze,
     pledging.UnitsPledged: _pledge,
     pledging.PledgeReleased: _release,
     issuance.OpeningBalanceRecorded: _opening,
+    opening_year.OpeningYearRecorded: _opening_year,
     issuance.UnitsIssued: _issued,
     issuance.UnitsDistributed: _distributed,
     issuance.UnitsReserved: _reserved,
@@ -285,4 +336,6 @@ WORDS: Final[dict[type[Event], Callable[[Any], Words]]] = {
     corrections.MovementReversed: _reversal,
     assertions.BalanceAsserted: _asserted,
     reconciliation.ReconciliationRecorded: _reconciled,
+    closing.PeriodClosed: _period_closed,
+    closing.PeriodReopened: _period_reopened,
 }

@@ -58,6 +58,7 @@ def positions(book: YearBook) -> Iterator[int]:
     kinds: tuple[tuple[object, ...], ...] = (
         book.reports, book.grants, book.deductions, book.collections, book.submissions,
         book.closings, book.offsets, book.green_power, book.loans, book.fines,
+        book.obligations,
     )  # fmt: skip
     for entries in kinds:
         for entry in entries:

@@ -14,6 +14,7 @@ from sqlalchemy import Connection, bindparam, delete, insert, select
 from sqlalchemy.exc import SQLAlchemyError
 
 from etsledger.domain.allocation import AllocationFinalised
+from etsledger.domain.amending import EntityAmended
 from etsledger.domain.borrowing import UnitsBorrowed
 from etsledger.domain.catalogue import apply
 from etsledger.domain.deductions import DeductionRecorded
@@ -23,6 +24,7 @@ from etsledger.domain.fines import FineImposed
 from etsledger.domain.green_power import GreenPowerRecorded
 from etsledger.domain.leaving import EntityLeft
 from etsledger.domain.offsets import OffsetsUsed
+from etsledger.domain.opening_year import OpeningYearRecorded
 from etsledger.domain.pre_allocation import AllowancesPreAllocated
 from etsledger.domain.recalls import RecallCollected
 from etsledger.domain.registries import RegistryOpened, RulebookAdopted
@@ -46,7 +48,7 @@ from etsledger.projections.tables import entities, registries, years
 
 CURSOR: Final = "projection_years"
 _OF_REGISTRY: Final = (RegistryOpened, RulebookAdopted, BalanceValuePublished)
-_OF_ENTITY: Final = (EntityRegistered, EntityStatusSet, EntityLeft)
+_OF_ENTITY: Final = (EntityRegistered, EntityStatusSet, EntityLeft, EntityAmended)
 _OF_YEAR: Final[tuple[type[Event], ...]] = (
     EmissionsVerified,
     AllowancesPreAllocated,
@@ -60,6 +62,7 @@ _OF_YEAR: Final[tuple[type[Event], ...]] = (
     FineImposed,
     OffsetsUsed,
     GreenPowerRecorded,
+    OpeningYearRecorded,
 )
 TYPES: Final = tuple(kind.__name__ for kind in (*_OF_REGISTRY, *_OF_ENTITY, *_OF_YEAR))
 
