@@ -183,3 +183,8 @@ def commands() -> Iterator[dict[str, Any]]:
         kind="holdings", as_of="2024-05-31", known_at=80, matched=3, missing_here=0,
         missing_there=0, differing=1, breaks=[broken], at="2024-06-01",
     )  # fmt: skip
+    # Who may ask for something.
+    yield of("register_actor", 50, subject="li.na", entity="plant", at="2024-06-01")
+    yield of("grant_role", 51, subject="li.na", role="entity", at="2024-06-01")
+    yield of("grant_role", 52, subject="li.na", role="province", province="湖北", at="2024-06-01")
+    yield of("revoke_role", 53, subject="li.na", role="entity", at="2024-06-01T08:00:00")
