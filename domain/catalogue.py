@@ -295,8 +295,8 @@ def decide(
     events = result if isinstance(result, tuple) else (result,)
     if desk.registry.recalls:
         events += collect(events, desk)
-    if desk.registry.closed or len(events) > 1:
-        closing.refuse_late(command, desk, events)
+    if (desk.registry.closed or len(events) > 1) and stage != "proposed":
+        closing.refuse_late(proposing.with_second_person(command, desk), desk, events)
     return events
 
 

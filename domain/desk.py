@@ -125,7 +125,7 @@ class Desk:
         return account
 
     def entity(self, entity_id: str) -> Entity:
-        """An entity of this registry. Raises UnknownEntity."""
+        """An entity of this registry, as it is at the effective time. Raises UnknownEntity."""
         entity = self.registry.entities.get(entity_id)
         if entity is None:
             _check_id("entity", entity_id)
@@ -134,7 +134,7 @@ class Desk:
                 "register_entity registers one",
                 entity=entity_id,
             )
-        return entity
+        return entity.as_of(self.effective_at) if entity.amendments else entity
 
     def entity_account(self, entity_id: str, entity: Entity) -> str:
         """The account that an entity's units go to and come from. Raises UnknownAccount."""

@@ -124,8 +124,34 @@ class Leave(msgspec.Struct, frozen=True, gc=False, array_like=True):
     first_year: int
 
 
+class Amendment(msgspec.Struct, frozen=True, gc=False, array_like=True):
+    """Particulars of an entity that are others from an instant on; None: as before."""
+
+    at: datetime
+    position: int
+    name: str | None = None
+    province: str | None = None
+    uscc: str | None = None
+
+
+class Succession(msgspec.Struct, frozen=True, gc=False, array_like=True):
+    """What an entity had went over to its successors at an instant, by share (decimal text).
+
+    ``wholly`` when it is none of them: from then on it takes part in nothing.
+    """
+
+    at: datetime
+    position: int
+    command: str
+    kind: str
+    entity: str
+    successors: tuple[tuple[str, str], ...]
+    wholly: bool
+
+
 class Entity(msgspec.Struct, frozen=True, gc=False):
-    """A key emitting entity or other participant, as registered."""
+    """A key emitting entity or other participant, as registered; ``as_of`` gives it as it was
+    at an instant."""
 
     name: str
     sector: str
@@ -141,6 +167,29 @@ class Entity(msgspec.Struct, frozen=True, gc=False):
     """By effective time; of two for one instant the later recorded one rules."""
 
     leaves: tuple[Leave, ...] = ()
+    amendments: tuple[Amendment, ...] = ()
+    """By effective time; of two for one instant the later recorded one rules."""
+    succeeded: tuple[Succession, ...] = ()
+    """The successions by which others took over what it had, in the order of the log."""
+    succeeds: tuple[Succession, ...] = ()
+    """Those by which it took over from others, or kept a share of its own."""
+
+    def gone_at(self, at: datetime) -> Succession | None:
+        """The succession in effect at an instant by which all of it went to others."""
+        return next((one for one in self.succeeded if one.wholly and one.at <= at), None)
+
+    def as_of(self, at: datetime, upto: int = MAX_POSITION) -> "Entity":
+        """The entity with its name, credit code and province in effect at an instant, of the
+        amendments recorded up to a position."""
+        changed: dict[str, str] = {}
+        for one in self.amendments:
+            if one.at > at or one.position > upto:
+                continue
+            for field in ("name", "province", "uscc"):
+                value = getattr(one, field)
+                if value is not None:
+                    changed[field] = value
+        return msgspec.structs.replace(self, **changed) if changed else self
 
     def status_at(self, at: datetime) -> str:
         """Its status at an instant; active until a decision says otherwise."""
@@ -257,6 +306,39 @@ class Actor(msgspec.Struct, frozen=True, gc=False):
         return any(fact.role == role for fact in self.held(at))
 
 
+class Closed(msgspec.Struct, frozen=True, gc=False, array_like=True):
+    """How far the past of a registry is closed: up to an instant, by the fact at a position."""
+
+    end: datetime
+    position: int
+
+
+class Proposal(msgspec.Struct, frozen=True, gc=False):
+    """A command that waits for a second person, or approved for the end of its delay."""
+
+    at: datetime
+    position: int
+    proposer: str
+    command_id: str
+    command: dict[str, Any]
+    """The proposed command, as it is kept."""
+    reserved: tuple[tuple[str, int, str], ...] = ()
+    """Account, tonnes and unit of what is pending for it."""
+    approver: str | None = None
+    approved_at: datetime | None = None
+    delay_until: str | None = None
+    """The last day (ISO) of its delay."""
+
+
+class TrustFact(msgspec.Struct, frozen=True, gc=False, array_like=True):
+    """An account trusts a counterparty, or trusts it no more, from an instant on."""
+
+    at: datetime
+    position: int
+    counterparty: str
+    trusted: bool
+
+
 class Adoption(msgspec.Struct, frozen=True, gc=False):
     """A rulebook in force from an instant on."""
 
@@ -317,12 +399,22 @@ class RegistryState(msgspec.Struct):
     actors: dict[str, Actor] = _dict()
     granted: dict[str, dict[str, int]] = _dict()
     """Role to the actors that it was ever granted to, with the position of the first time."""
+    proposals: dict[str, Proposal] = _dict()
+    """What waits for a second person, by the command that proposed it."""
+    trusted: dict[str, tuple[TrustFact, ...]] = _dict()
+    """By account, in the order of effective times: whom it trusts."""
 
     def holders(self, role: str, at: datetime) -> Iterator[str]:
         """The actors that hold a role at an instant."""
         for subject in self.granted.get(role, ()):
             if self.actors[subject].holds(role, at):
                 yield subject
+
+    closed: dict[str, Closed] = _dict()
+    """Under the one key ``until``: how far the past is closed. Empty: nothing ever was."""
+    late: dict[int, datetime] = _dict()
+    """Positions of what was recorded since the last closing and took effect in a closed
+    period, with the time it did."""
 
     def holding(self, account: str, unit: str) -> Holding:
         """The present holding; nothing held gives zeros."""

@@ -2,11 +2,13 @@
 
 import os
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from pathlib import Path
 from typing import Any, Final, Self, Unpack
 
 from etsledger.domain.errors import InvalidCommand
 from etsledger.domain.times import iso
 from etsledger.ledger import journal
+from etsledger.ledger.backups import Backup, back_up
 from etsledger.ledger.books import (
     AllocationRow,
     BalanceQuestion,
@@ -45,8 +47,9 @@ from etsledger.ledger.changes import DiffRow
 from etsledger.ledger.clock import Clock, system_clock
 from etsledger.ledger.commandfile import prepare
 from etsledger.ledger.comparisons import Addition, Replay, WhatIf
+from etsledger.ledger.epochs import Epochs
 from etsledger.ledger.explanations import BalanceExplanation, Explanation, YearExplanation
-from etsledger.ledger.heads import Head
+from etsledger.ledger.heads import Epoch, Head
 from etsledger.ledger.names import NameRow, forget_names, read_names
 from etsledger.ledger.opening import open_store
 from etsledger.ledger.outcomes import Outcome
@@ -409,13 +412,33 @@ class Ledger:
         """The present head: position, hash and Merkle root, to keep elsewhere.
 
         With the PEM text of a private ``key`` it is signed (Ed25519), with the store's id and
-        the time of this ledger's clock. Raises KeyRefused.
+        the time of this ledger's clock. The head of a store that was restored, and a signed
+        one, also says its epoch. Raises KeyRefused.
         """
-        present = present_head(self._store)
+        present, epoch = present_head(self._store), self.epoch
         if key is None:
-            return present
-        store_id = self._store.meta()["store_id"]
-        return sign(present, key, store_id=store_id, signed_at=iso(self._clock()))
+            return present if epoch.is_first else present._replace(epoch=epoch)
+        signed_at = iso(self._clock())
+        return sign(
+            present._replace(epoch=epoch), key, store_id=epoch.store_id, signed_at=signed_at
+        )
+
+    @property
+    def epoch(self) -> Epoch:
+        """What the store calls itself, and how often it was restored (plus 1)."""
+        return Epochs.of(self._store.meta()).present
+
+    def backup(
+        self, file: str | os.PathLike[str], *, progress: Progress | None = None
+    ) -> Backup:
+        """Copies the store into a new file while writers go on, and checks the copy.
+
+        Its chain and its head; ``progress`` is told the position that was checked. The file
+        answers questions and takes no writes: ``restore`` makes a store of it. Raises
+        BackupRefused for a file that is there already and for a store on PostgreSQL, which
+        has tools of its own.
+        """
+        return back_up(self._store, Path(file), self._clock, progress)
 
     def prove(self, position: int, head: Head | None = None) -> Proof:
         """Proves that one event is in the log, to somebody who may not see the rest.

@@ -271,6 +271,27 @@ class CreditRow(TypedDict):
     cancelled_serials: list[tuple[int, int]]
 
 
+class EntityRow(TypedDict):
+    """An entity with its particulars in effect at a viewpoint.
+
+    ``status`` is active, at_risk, shut, dissolved, or succeeded when all of it went to others;
+    ``succeeded_by`` and ``succeeds`` name who took over from it and from whom it took over.
+    """
+
+    registry: str
+    entity: str
+    name: str
+    uscc: str | None
+    sector: str
+    province: str | None
+    status: str
+    first_year: int | None
+    allocation_method: str | None
+    first_year_elsewhere: int | None
+    succeeded_by: list[str]
+    succeeds: list[str]
+
+
 class LeavingRow(TypedDict):
     """What an entity that left for another market is to cancel of one unit (tonnes).
 
@@ -354,6 +375,13 @@ class LeavingQuestion(Viewpoint, total=False):
     """What narrows a question for leavers."""
 
     entity: str | None
+
+
+class EntitiesQuestion(Viewpoint, total=False):
+    """What narrows a question for entities."""
+
+    entity: str | None
+    province: str | None
 
 
 class ComplianceQuestion(Viewpoint, total=False):
@@ -486,6 +514,8 @@ class Books(Protocol):
     def credits(self, **question: Unpack[CreditsQuestion]) -> list[CreditRow]: ...
 
     def leaving(self, **question: Unpack[LeavingQuestion]) -> list[LeavingRow]: ...
+
+    def entities(self, **question: Unpack[EntitiesQuestion]) -> list[EntityRow]: ...
 
     def events(self, **question: Unpack[EventsQuestion]) -> Iterator[EventRow]: ...
 

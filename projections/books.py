@@ -15,6 +15,7 @@ from etsledger.ledger.books import (
     ComplianceRow,
     ComplianceSummaryRow,
     CreditRow,
+    EntityRow,
     EventRow,
     Explains,
     Instants,
@@ -42,6 +43,7 @@ from etsledger.projections.banking import banking_row
 from etsledger.projections.checks import differences
 from etsledger.projections.compliance import Standings, summary_rows
 from etsledger.projections.credits import credit_rows
+from etsledger.projections.entities import entity_rows
 from etsledger.projections.events import event_rows
 from etsledger.projections.instants import Viewpoint, instant, viewpoint
 from etsledger.projections.leaving import leaving_rows
@@ -264,6 +266,21 @@ class LedgerBooks:
         return list(
             leaving_rows(self._store, state, self._parties, view, registry=registry, entity=entity)
         )
+
+    def entities(
+        self,
+        *,
+        registry: str | None = None,
+        entity: str | None = None,
+        province: str | None = None,
+        as_of: When = None,
+        known_at: KnownAt = None,
+    ) -> list[EntityRow]:
+        """See ``Ledger.entities``."""
+        head = self._store.head_position()
+        view = viewpoint(self._store, self._clock, as_of, known_at, head)
+        state = self._years.follow(head) if entity is None else self._years.of_entity(entity, head)
+        return list(entity_rows(state, view, registry=registry, entity=entity, province=province))
 
     def events(
         self,

@@ -100,7 +100,10 @@ def _known(entity: Entity | None, upto: int) -> Entity | None:
         return None
     statuses = tuple(status for status in entity.statuses if status.position <= upto)
     leaves = tuple(leave for leave in entity.leaves if leave.position <= upto)
-    return msgspec.structs.replace(entity, account=None, statuses=statuses, leaves=leaves)
+    amendments = tuple(one for one in entity.amendments if one.position <= upto)
+    return msgspec.structs.replace(
+        entity, account=None, statuses=statuses, leaves=leaves, amendments=amendments
+    )
 
 
 def _values(registry: RegistryState, upto: int) -> dict[tuple[str, int], tuple[BalanceValue, ...]]:

@@ -43,7 +43,9 @@ def rulebook_then(
 
 
 def entity_then(entity: Entity, view: Viewpoint) -> Entity:
-    """An entity with the statuses and leaves known at a viewpoint."""
+    """An entity with the particulars of a viewpoint, and the statuses and leaves known there."""
+    if entity.amendments:
+        entity = entity.as_of(view.as_of, view.upto)
     if all(fact.position <= view.upto for fact in (*entity.statuses, *entity.leaves)):
         return entity
     statuses = tuple(status for status in entity.statuses if status.position <= view.upto)

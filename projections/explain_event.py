@@ -31,7 +31,8 @@ from etsledger.projections.parties import Parties
 MOST: Final = 50
 """Facts of one kind that are told below an event."""
 _PARTY_FACTS: Final = {
-    "EntityRegistered", "EntityStatusSet", "EntityLeft", "AccountOpened", "AccountClosed",
+    "EntityRegistered", "EntityStatusSet", "EntityLeft", "EntityAmended", "AccountOpened",
+    "AccountClosed",
 }  # fmt: skip
 
 

@@ -14,6 +14,7 @@ from helpers import ON_SQLITE, UNIT, DayBook, command
 
 GOOD: dict[str, dict[str, Any]] = {
     "adopt_rulebook": {"rulebook": "open"},
+    "amend_entity": {"entity": "crrc", "name": "New", "province": "hubei", "uscc": "9142"},
     "assess_compliance": {"entity": "crrc", "year": 2023},
     "assert_balance": {"account": "crrc-1", "unit": UNIT, "quantity": 0},
     "auction": {"unit": UNIT, "quantity": 1, "price": "35.86", "buyer": "desk-1"},
@@ -89,6 +90,7 @@ GOOD: dict[str, dict[str, Any]] = {
     "use_offsets": {"entity": "crrc", "year": 2023, "lock": "16"},
 }  # fmt: skip
 OPTIONAL = {
+    ("amend_entity", "name"), ("amend_entity", "province"), ("amend_entity", "uscc"),
     ("register_actor", "kind"), ("register_actor", "entity"), ("grant_role", "entity"),
     ("grant_role", "province"), ("revoke_role", "entity"), ("revoke_role", "province"),
     ("record_reconciliation", "breaks"),
@@ -154,6 +156,7 @@ BAD_VALUES: dict[str, list[Any]] = {
     "direction": ["in", "", 7],
     "name": ["", "x" * 4001, "a\x00b", "\ud800", 7, None],
     "pledgee": ["", "a\x00b", 7, None],
+    "uscc": ["", "a\x00b", 7],
     "rulebook": [7, None, ["open"]],
     "source": ["", 7, None],
     "sha256": ["", "0" * 63, "G" * 64, 7, None],
