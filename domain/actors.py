@@ -28,6 +28,8 @@ Role = Literal[
     "auditor",
 ]  # fmt: skip
 ROLES: tuple[str, ...] = get_args(Role)
+FOR_SOME: tuple[str, ...] = ("verifier", "auditor")
+"""Roles that may be for one province or one entity, and are for all unless it is said."""
 GRANTING = "grant_role"
 """Whoever may send this command keeps the office going: the last one keeps the role."""
 
@@ -48,7 +50,8 @@ class GrantRole(Command, frozen=True, kw_only=True, tag="grant_role"):
     """Gives an actor a role from ``effective_at`` on.
 
     The role ``province`` is for a ``province`` (its account, or its region), the role
-    ``entity`` for an ``entity``, unless it says another for that of the actor.
+    ``entity`` for an ``entity`` (the actor's own unless it says another); ``verifier`` and
+    ``auditor`` may be for one of either.
     """
 
     example: ClassVar[str] = (
@@ -143,13 +146,23 @@ def decide_grant(command: GrantRole, desk: Desk) -> RoleGranted:
     entity = granted_for(command, actor)
     if entity is not None:
         desk.entity(entity)
-    for field, given in (("province", command.province), ("entity", entity)):
-        if (given is not None) != (command.role == field):
-            wanted = f"is for one: say which {field}" if given is None else f"is for no {field}"
-            raise InvalidCommand(f"{field}: the role {command.role} {wanted}", field=field)
+    _said_for_whom(command.role, command.province, entity)
     return RoleGranted(
         entity=entity, province=command.province, role=command.role, subject=command.subject
     )
+
+
+def _said_for_whom(role: str, province: str | None, entity: str | None) -> None:
+    given = {"province": province, "entity": entity}
+    for field, value in given.items():
+        if role == field and value is None:
+            raise InvalidCommand(f"{field}: the role {role} is for one: say which", field=field)
+        if role != field and value is not None and role not in FOR_SOME:
+            raise InvalidCommand(f"{field}: the role {role} is for no {field}", field=field)
+    if province is not None and entity is not None:
+        raise InvalidCommand(
+            "entity: a role is for a province or for an entity, not for both", field="entity"
+        )
 
 
 def granted_for(command: GrantRole, actor: Actor) -> str | None:

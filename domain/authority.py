@@ -5,9 +5,11 @@ in the name of a role that he had once, or will have. Off unless the rulebook in
 for it (``[authority] required``).
 """
 
+from datetime import datetime
 from typing import NamedTuple
 
 from etsledger.domain.actors import (
+    FOR_SOME,
     GRANTING,
     ROLES,
     GrantRole,
@@ -69,10 +71,11 @@ def refusal(command: Command, desk: Desk) -> NotAuthorised | None:
         power = rules.power(fact.role, names)
         if power is None or power.scope == "none":
             continue
-        if power.scope == "all" and power.accounts is None:
+        scope = scope_of(power.scope, fact)
+        if scope == "all" and power.accounts is None:
             return None
         acted = acted or acted_on(command, desk)
-        outside = _outside(power.scope, power.accounts, fact, acted, desk)
+        outside = _outside(scope, power.accounts, fact, acted, desk)
         if outside is None:
             return None
         reasons.append(f"as {_held_as(fact)} {outside}")
@@ -82,6 +85,24 @@ def refusal(command: Command, desk: Desk) -> NotAuthorised | None:
         f"{what}{': ' if reasons else '; '}{'; '.join(reasons) or _may(could)}",
         actor=command.actor, command=names[0], roles=roles, could=could,
     )  # fmt: skip
+
+
+def scope_of(scope: str, held: RoleFact) -> str:
+    """The scope of a row, as narrow as the role is held: for one province or entity, or all."""
+    narrower = held.role in FOR_SOME and (held.province or held.entity)
+    return "province" if scope == "all" and narrower else scope
+
+
+def roles_of(subject: str, desk: Desk) -> tuple[RoleFact, ...]:
+    """The roles that somebody holds now; none for who is no actor."""
+    actor = desk.registry.actors.get(subject)
+    return () if actor is None else actor.held(desk.now)
+
+
+def reaches(held: RoleFact, command: Command, desk: Desk) -> bool:
+    """Whether a role, as one is granted it, is held for all that a command acts on."""
+    scope = "province" if held.province else "own" if held.entity else "all"
+    return _outside(scope, None, held, acted_on(command, desk), desk) is None
 
 
 def roles_that_could(rules: Rulebook, names: tuple[str, ...]) -> list[str]:
@@ -163,9 +184,9 @@ def _named(command: Command, fields: tuple[str, ...]) -> tuple[str, ...]:
 def _default(kind: str, entities: tuple[str, ...], desk: Desk) -> tuple[str, ...]:
     if kind in {AUTHORITY, RESERVE}:
         return (kind,)
-    entity = desk.registry.entities.get(entities[0]) if entities else None
-    if entity is None:
+    if not entities or entities[0] not in desk.registry.entities:
         return ()
+    entity = desk.entity(entities[0])
     if kind == "government":
         return (desk.province_account(entity),)
     return () if entity.account is None else (entity.account,)
@@ -189,9 +210,7 @@ def _held_for(command: GrantRole | RevokeRole, desk: Desk) -> Acted:
     if actor is None:
         return Acted(everybody=True)
     if isinstance(command, GrantRole):
-        entity = granted_for(command, actor) if command.role == "entity" else None
-        province = command.province if command.role == "province" else None
-        places = [(province, entity)]
+        places = [(command.province, granted_for(command, actor))]
     else:
         places = [(fact.province, fact.entity) for fact in revoked(command, actor, desk)]
     return Acted(
@@ -223,11 +242,11 @@ def _outside(
     registry = desk.registry
     if scope == "own":
         whose = f"for entity {held.entity} only"
-        reached = Reach(registry, entity=held.entity)
+        reached = Reach(registry, desk.now, entity=held.entity)
         found = reached.first_outside(acted.sources, acted.entities, acted.provinces)
     else:
-        whose = f"for the province {held.province} and its entities only"
-        reached = Reach(registry, province=held.province)
+        whose = f"for {held.province or held.entity or 'no province'} and what is its own only"
+        reached = Reach(registry, desk.now, province=held.province, entity=held.entity)
         given = tuple(one for one in acted.targets if one != AUTHORITY)
         found = reached.first_outside((*acted.sources, *given), acted.entities, acted.provinces)
     if found is not None:
@@ -239,12 +258,19 @@ def _outside(
 
 
 class Reach:
-    """The accounts and entities of a province, or of an entity; nobody's when neither is given."""
+    """The accounts and entities of a province at an instant, or of an entity; nobody's when
+    neither is given."""
 
     def __init__(
-        self, registry: RegistryState, *, province: str | None = None, entity: str | None = None
+        self,
+        registry: RegistryState,
+        at: datetime,
+        *,
+        province: str | None = None,
+        entity: str | None = None,
     ) -> None:
         self._registry = registry
+        self._at = at
         self._entity = entity
         self._place = None if province is None else self._place_of(province)
 
@@ -253,11 +279,8 @@ class Reach:
         if self._place is None:
             return self._entity is not None and entity_id == self._entity
         entity = self._registry.entities.get(entity_id)
-        return (
-            entity is not None
-            and entity.province is not None
-            and self._place_of(entity.province) == self._place
-        )
+        province = None if entity is None else entity.as_of(self._at).province
+        return province is not None and self._place_of(province) == self._place
 
     def has_account(self, account_id: str) -> bool:
         """Whether an account is its own, or the province's, or one of the province's entities."""
