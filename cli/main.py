@@ -41,6 +41,8 @@ COMMANDS = {
     "export": "etsledger.cli.portable:export",
     "import": "etsledger.cli.portable:import_",
     "convert": "etsledger.cli.converting:convert",
+    "backup": "etsledger.cli.keeping:backup",
+    "restore": "etsledger.cli.keeping:restore",
     "rebuild": "etsledger.cli.trust:rebuild",
     "replay": "etsledger.cli.replay:replay",
     "rulebook": "etsledger.cli.rulebook:rulebook",

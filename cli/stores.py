@@ -24,7 +24,10 @@ class Settings(NamedTuple):
 
         gc.freeze()
         gc.enable()
-        return Ledger.open(self.store, create=create)
+        ledger = Ledger.open(self.store, create=create)
+        if ledger.store.warning is not None:
+            complain(f"warning: {ledger.store.warning}")
+        return ledger
 
 
 pass_settings = click.make_pass_decorator(Settings)

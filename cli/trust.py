@@ -1,6 +1,6 @@
 """``verify``, ``head`` and ``rebuild``: that the books are what was written into them."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, TypeVar
 
@@ -38,8 +38,8 @@ def read_key_file(file: IO[bytes] | None) -> str | None:
 @click.command()
 @click.option(
     "--head", "kept", type=click.File("rb"), metavar="FILE", multiple=True,
-    help="Also compare with a head kept elsewhere, as 'etsledger head' printed it; may be "
-    "repeated.",
+    help="Also compare with a head kept elsewhere, as 'etsledger head' printed it, or with all "
+    "of a file; may be repeated.",
 )  # fmt: skip
 @public_key_option
 @click.option("--chain", is_flag=True, help="Only the hash chain, the positions and the order.")
@@ -72,7 +72,7 @@ def verify(
     if key_file and not kept:
         raise click.UsageError("--public-key is the key of a signed head: give --head, too")
     public_key = read_key_file(key_file)
-    heads = [head for head in map(read_kept_head, kept) if head is not None]
+    heads = read_kept_heads(kept)
     with (
         settings.open() as ledger,
         progress("verifying", ledger.store.head_position()) as bar,
@@ -99,6 +99,17 @@ def read_kept_head(file: IO[bytes] | None) -> "Head | None":
         raise click.UsageError(error.message) from None
 
 
+def read_kept_heads(files: Iterable[IO[bytes]]) -> "list[Head]":
+    """All heads in the files that --head names. Raises UsageError for a file without one."""
+    from etsledger.ledger.errors import LedgerError
+    from etsledger.ledger.heads import read_heads
+
+    try:
+        return [head for file in files for head in read_heads(file.read())]
+    except LedgerError as error:
+        raise click.UsageError(error.message) from None
+
+
 def report_in_words(report: "Report") -> str:
     """What verification found, for people."""
     lines = [
@@ -117,9 +128,11 @@ def _head(head: "Head") -> str:
         f"hash     {head.hash}",
         f"root     {head.root or '(not computed)'}",
     ]
+    if head.epoch is not None:
+        since = "" if head.epoch.is_first else f" (restored at position {head.epoch.epoch_from})"
+        lines += [f"store    {head.epoch.store_id}", f"epoch    {head.epoch.epoch}{since}"]
     if head.signed is not None:
         lines += [
-            f"store    {head.signed.store_id}",
             f"signed   {head.signed.signed_at}",
             f"key      {head.signed.public_key}",
         ]
@@ -155,8 +168,8 @@ def head(settings: Settings, key: IO[bytes] | None, new_key: Path | None, output
         _new_key(new_key, output)
         return
     with settings.open() as ledger:
-        present = ledger.head(key.read() if key is not None else None)
-    output.one(present.as_dict(), lambda: _head(present))
+        present, epoch = ledger.head(key.read() if key is not None else None), ledger.epoch
+    output.one(present.as_dict(), lambda: _head(present._replace(epoch=epoch)))
 
 
 def _new_key(path: Path, output: Output) -> None:

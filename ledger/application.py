@@ -428,9 +428,7 @@ class Ledger:
         """What the store calls itself, and how often it was restored (plus 1)."""
         return Epochs.of(self._store.meta()).present
 
-    def backup(
-        self, file: str | os.PathLike[str], *, progress: Progress | None = None
-    ) -> Backup:
+    def backup(self, file: str | os.PathLike[str], *, progress: Progress | None = None) -> Backup:
         """Copies the store into a new file while writers go on, and checks the copy.
 
         Its chain and its head; ``progress`` is told the position that was checked. The file

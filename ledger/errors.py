@@ -3,10 +3,12 @@
 LedgerError
 ├─ StoreError                 the store cannot be opened, read or written: exit code 3
 │  ├─ StoreAbsent  StoreForeign  StoreTooNew  StoreDamaged
-│  ├─ StoreReadOnly  StoreLocked  StoreWriteFailed
+│  ├─ StoreReadOnly  StoreBehind  StoreLocked  StoreWriteFailed
 │  ├─ UnknownEventType        written by a newer version: reads go on, writes stop
 │  └─ ClockLeap               the clock is too far from the last recorded time
 ├─ ImportRefused              a file that is no good continuation of this log: exit code 1
+├─ BackupRefused              a backup cannot be made, or restored as it is: exit code 1
+├─ FeedBroken                 the log is not the one that a cursor has read: exit code 1
 ├─ ProofRefused               what cannot be proven, or is no proof: exit code 1
 └─ KeyRefused                 a key file that is none, or would be written over: exit code 2
 """
@@ -52,6 +54,10 @@ class StoreReadOnly(StoreError):
     """The store answers questions but takes no writes."""
 
 
+class StoreBehind(StoreError):
+    """The store is a backup, or older than what was written here: it answers, takes no writes."""
+
+
 class StoreLocked(StoreError):
     """Another writer held the store for longer than the time-out."""
 
@@ -77,6 +83,18 @@ class UnknownEventType(StoreError):
 
 class ImportRefused(LedgerError):
     """A file does not continue this log, or its chain does not hold; nothing was written."""
+
+    exit_code = 1
+
+
+class BackupRefused(LedgerError):
+    """A backup cannot be made there, is not whole, or is behind what was kept since."""
+
+    exit_code = 1
+
+
+class FeedBroken(LedgerError):
+    """A cursor has read what the log does not hold: it was restored, cut or exchanged."""
 
     exit_code = 1
 

@@ -6,6 +6,7 @@ proof) can use a module of this package without loading one.
 
 from etsledger.domain.errors import Refusal
 from etsledger.ledger.application import Ledger
+from etsledger.ledger.backups import Backup, Restored, restore
 from etsledger.ledger.books import (
     AllocationRow,
     BalanceRow,
@@ -24,7 +25,7 @@ from etsledger.ledger.clock import Clock, system_clock
 from etsledger.ledger.comparisons import Addition, Replay, WhatIf
 from etsledger.ledger.errors import ImportRefused, LedgerError, StoreError
 from etsledger.ledger.explanations import BalanceExplanation, Explanation, YearExplanation
-from etsledger.ledger.heads import Head, read_head
+from etsledger.ledger.heads import Epoch, Head, read_head, read_heads
 from etsledger.ledger.names import NameRow
 from etsledger.ledger.outcomes import Outcome
 from etsledger.ledger.proofs import Proof, Verdict, check_proof
@@ -34,12 +35,11 @@ from etsledger.ledger.stretches import Line
 from etsledger.ledger.verify import Finding, Report
 
 __all__ = [
-    "Addition", "AllocationRow", "BalanceExplanation", "BalanceRow", "BankingRow", "Clock",
-    "ComplianceRow", "ComplianceSummaryRow", "CreditRow", "EntityRow", "EventRow",
-    "Explanation", "Finding",
-    "Head", "ImportRefused", "LeavingRow", "Ledger", "LedgerError", "Line", "MarketRow",
-    "NameRow", "NearEvent", "Outcome",
-    "OutsideRow", "Proof", "ReconciliationRow", "Refusal", "Replay", "Report", "StatementRow",
-    "StoreError", "SupplyRow", "Verdict", "WhatIf", "YearExplanation", "check_proof", "new_key",
-    "read_head", "read_public_key", "system_clock",
+    "Addition", "AllocationRow", "Backup", "BalanceExplanation", "BalanceRow", "BankingRow",
+    "Clock", "ComplianceRow", "ComplianceSummaryRow", "CreditRow", "EntityRow", "Epoch", "EventRow",
+    "Explanation", "Finding", "Head", "ImportRefused", "LeavingRow", "Ledger", "LedgerError",
+    "Line", "MarketRow", "NameRow", "NearEvent", "Outcome", "OutsideRow", "Proof",
+    "ReconciliationRow", "Refusal", "Replay", "Report", "Restored", "StatementRow", "StoreError",
+    "SupplyRow", "Verdict", "WhatIf", "YearExplanation", "check_proof", "new_key", "read_head",
+    "read_heads", "read_public_key", "restore", "system_clock",
 ]  # fmt: skip

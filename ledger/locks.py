@@ -13,11 +13,12 @@ import socket
 import threading
 import time
 from collections.abc import Generator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from etsledger.ledger.errors import StoreForeign, StoreLocked, StoreReadOnly
 from etsledger.ledger.forks import Turn
+from etsledger.ledger.marks import AT, LENGTH, Mark
 
 _NETWORK_FILE_SYSTEMS = {
     "nfs", "nfs4", "cifs", "smb", "smb3", "smbfs", "afs", "ncpfs", "9p.nfs", "ceph",
@@ -124,6 +125,21 @@ class WriterLock:
         finally:
             self._turn.give()
 
+    def note(self, mark: Mark) -> None:
+        """Notes how far the store was written; called while the lock is held."""
+        if self._fd >= 0:
+            with suppress(OSError):  # a full disk: what was written is written all the same
+                os.pwrite(self._fd, mark.to_bytes(), AT)
+
+    def noted(self) -> Mark | None:
+        """How far the store was written, if that was noted and can be read."""
+        try:
+            with self._path.open("rb") as file:
+                file.seek(AT)
+                return Mark.from_bytes(file.read(LENGTH))
+        except OSError:
+            return None
+
     def _release(self, fd: int) -> None:
         # After a fork inside the block the child has no such file any more.
         if self._fd == fd:
@@ -183,7 +199,7 @@ class WriterLock:
 
     def _who(self) -> str:
         try:
-            holder = json.loads(self._path.read_bytes() or b"{}")
+            holder = json.loads(self._path.read_bytes()[:AT].rstrip(b"\0") or b"{}")
             since = time.strftime("%Y-%m-%dT%H:%M:%S+00:00", time.gmtime(holder["since"]))
             who = f"process {holder['pid']} on {holder['host']} since {since}"
         except (OSError, ValueError, KeyError):

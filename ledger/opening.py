@@ -3,7 +3,7 @@
 import os
 from pathlib import Path
 
-from sqlalchemy import make_url
+from sqlalchemy import URL, make_url
 from sqlalchemy.exc import ArgumentError
 
 from etsledger.ledger.clock import Clock
@@ -16,6 +16,20 @@ def open_store(
     url: str | os.PathLike[str] | None, create: bool, read_only: bool, clock: Clock, timeout: float
 ) -> Store:
     """The store at a URL, by its database. Raises StoreError."""
+    parsed, path = _parsed(url)
+    if path is not None:
+        return SqliteStore(path, clock, create=create, read_only=read_only, timeout=timeout)
+    from etsledger.ledger.postgres_store import PostgresStore
+
+    return PostgresStore(parsed, clock, create=create, read_only=read_only, timeout=timeout)
+
+
+def sqlite_path(url: str | os.PathLike[str]) -> Path | None:
+    """The file of the SQLite store at a URL or path; None for PostgreSQL. Raises StoreForeign."""
+    return _parsed(url)[1]
+
+
+def _parsed(url: str | os.PathLike[str] | None) -> tuple[URL, Path | None]:
     text = os.fspath(url) if url is not None else DEFAULT_URL
     if "://" not in text:
         text = f"sqlite:///{text}"
@@ -28,11 +42,8 @@ def open_store(
         case "sqlite":
             if not parsed.database or ":memory:" in parsed.database:
                 raise StoreForeign("a ledger is kept in a file: sqlite:///PATH")
-            path = Path(parsed.database)
-            return SqliteStore(path, clock, create=create, read_only=read_only, timeout=timeout)
+            return parsed, Path(parsed.database)
         case "postgresql" | "postgres":
-            from etsledger.ledger.postgres_store import PostgresStore
-
-            return PostgresStore(parsed, clock, create=create, read_only=read_only, timeout=timeout)
+            return parsed, None
         case _:
             raise StoreForeign(f"no store can be kept at {dialect}://; use sqlite or postgresql")

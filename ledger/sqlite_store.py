@@ -206,6 +206,10 @@ class SqliteStore(Store):
             )
         self.read_only |= self.left_behind is not None
 
+    def noted(self) -> Mark | None:
+        """How far the store was written here, as the file of its lock remembers it."""
+        return self._lock.noted()
+
     def take_over(self) -> None:
         """Connects anew, to write."""
         super().take_over()

@@ -21,6 +21,7 @@ from etsledger.domain.state import Scribe, State
 from etsledger.domain.times import to_micros
 from etsledger.ledger.collector import collector_paused
 from etsledger.ledger.derived import Decoded, DerivedTables
+from etsledger.ledger.epochs import Epochs
 from etsledger.ledger.errors import LedgerError
 from etsledger.ledger.fitting import Neighbours, unfit
 from etsledger.ledger.heads import Head, forked
@@ -226,7 +227,7 @@ class _Walk:
 
     def heads(self) -> None:
         """The log at the kept heads: it must only have grown since."""
-        agreed = 0
+        agreed, epochs = 0, Epochs.of(self.store.meta())
         for number, kept in enumerate(self.kept):
             for other in self.kept[:number]:
                 if forked(kept, other):
@@ -236,7 +237,13 @@ class _Walk:
                         f"{_named(other)} and {_named(kept)}",
                     )  # fmt: skip
             seen = self.seen.get(kept.position)
-            if seen is None:
+            parted = epochs.parted(kept, self.position)
+            if parted is not None and (seen is None or forked(seen, kept)):
+                self.find(
+                    "fork", kept.position,
+                    f"{_named(kept)} is of another history than this log: {parted}",
+                )  # fmt: skip
+            elif seen is None:
                 self.find(
                     "head", kept.position,
                     f"the kept head is at position {kept.position}, the log ends at "
