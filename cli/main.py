@@ -25,6 +25,7 @@ COMMANDS = {
     "credits": "etsledger.cli.credits:credits_",
     "entities": "etsledger.cli.entities:entities",
     "leaving": "etsledger.cli.leaving:leaving",
+    "proposals": "etsledger.cli.proposals:proposals",
     "events": "etsledger.cli.events:events",
     "explain": "etsledger.cli.explain:explain",
     "trace": "etsledger.cli.trace:trace",

@@ -25,7 +25,7 @@ TONNES = {
 }  # fmt: skip
 """Columns of tonnes, or of other counts that grow large."""
 NUMBERS = TONNES | {"position", "lag_seconds", "fine"}
-TIMES = {"effective_at", "recorded_at", "deadline"}
+TIMES = {"effective_at", "recorded_at", "deadline", "proposed_at", "decided_at"}
 ONLY_IF_USED = {
     "entity", "frozen", "pledged", "pending", "restricted", "counterparty", "actor",
     "approved_by", "reference", "reason", "converted_in", "converted_out", "would_have_refused",

@@ -56,6 +56,13 @@ ACTS: Final[dict[str, Acts]] = {
     "revoke_role": Acts(
         entities=("entity",), provinces=("province",), qualifier="role", subject="subject"
     ),
+    "trust": Acts(sources=("account",)),
+    "distrust": Acts(sources=("account",)),
+    # a second person: who may send these follows from what is proposed
+    "propose": Acts(),
+    "approve": Acts(),
+    "reject": Acts(),
+    "execute": Acts(),
     # reservations
     "freeze": Acts(sources=("account",)),
     "unfreeze": Acts(claim=("freeze", "freezes")),

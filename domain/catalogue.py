@@ -62,7 +62,7 @@ from etsledger.domain.errors import (
 )
 from etsledger.domain.events import Apart, Event, Posting
 from etsledger.domain.recalls import collect
-from etsledger.domain.state import Fact, RegistryState, Scribe
+from etsledger.domain.state import Fact, Proposal, RegistryState, Scribe
 
 Decide = Callable[[Any, Desk], Event | tuple[Event | Apart, ...]]
 Evolve = Callable[[Scribe, RegistryState, Any, Fact], None]
@@ -97,8 +97,8 @@ def _decide_proposal(command: proposals.Propose, desk: Desk) -> Event:
     return proposing.decide_proposal(command, proposed, decided, desk)
 
 
-def _decide_with(decide_on: Decide) -> Decide:
-    """The decision on a proposal, given the command that was proposed."""
+def _on_proposal(decide_on: Callable[[Any, Proposal, Command, Desk], Any]) -> Decide:
+    """A decision on an open proposal, given the command that was proposed."""
 
     def decide_(command: Any, desk: Desk) -> Any:
         proposal = proposing.open_proposal(command.proposal, desk)
@@ -125,9 +125,9 @@ COMMANDS: dict[str, tuple[type[Command], Decide]] = {
     "revoke_role": (actors.RevokeRole, actors.decide_revocation),
     # a second person
     "propose": (proposals.Propose, _decide_proposal),
-    "approve": (proposals.Approve, _decide_with(proposing.decide_approval)),
-    "reject": (proposals.Reject, _decide_with(proposing.decide_rejection)),
-    "execute": (proposals.Execute, _decide_with(proposing.decide_execution)),
+    "approve": (proposals.Approve, _on_proposal(proposing.decide_approval)),
+    "reject": (proposals.Reject, _on_proposal(proposing.decide_rejection)),
+    "execute": (proposals.Execute, _on_proposal(proposing.decide_execution)),
     "trust": (counterparties.Trust, counterparties.decide_trust),
     "distrust": (counterparties.Distrust, counterparties.decide_distrust),
     # reservations

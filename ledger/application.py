@@ -32,6 +32,8 @@ from etsledger.ledger.books import (
     LeavingRow,
     MarketQuestion,
     MarketRow,
+    ProposalRow,
+    ProposalsQuestion,
     ReconcileQuestion,
     ReportQuestion,
     StatementQuestion,
@@ -309,6 +311,14 @@ class Ledger:
         By unit (rule Q-COV-2). Raises ValueError for a text that is no time.
         """
         return self._books.leaving(**question)
+
+    def proposals(self, **question: Unpack[ProposalsQuestion]) -> list[ProposalRow]:
+        """What one actor asked for and another is to approve, and what became of it.
+
+        In the order of the log, always answered from it. Raises ValueError for a text that is
+        no time.
+        """
+        return self._books.proposals(**question)
 
     def entities(self, **question: Unpack[EntitiesQuestion]) -> list[EntityRow]:
         """Who is registered, with the particulars (name, credit code, province) of then.

@@ -313,6 +313,43 @@ class LeavingRow(TypedDict):
     overdue: bool
 
 
+class ReservedRow(TypedDict):
+    """Units (tonnes) that a proposal keeps in an account."""
+
+    account: str
+    unit: str
+    quantity: int
+
+
+class ProposalRow(TypedDict):
+    """A command that one actor asked for and another is to approve.
+
+    ``status`` is open, approved (it waits to the end of the day ``delay_until``), executed or
+    rejected; ``proposed`` is the command, ``command_id`` its id; ``reserved`` was kept for it
+    from the proposal on, ``position`` is where the log has that. A proposal that was rejected
+    by its ``proposer`` was withdrawn.
+    """
+
+    registry: str
+    proposal: str
+    kind: str
+    command_id: str
+    status: str
+    proposer: str
+    proposed_at: str
+    approver: str | None
+    approved_at: str | None
+    delay_until: str | None
+    executed_at: str | None
+    rejected_by: str | None
+    rejected_at: str | None
+    reserved: list[ReservedRow]
+    proposed: dict[str, Any]
+    reference: str | None
+    reason: str | None
+    position: int
+
+
 class EventRow(TypedDict):
     """One event as ``events`` shows it; the last two stand in the back-dated list only."""
 
@@ -369,6 +406,12 @@ class CreditsQuestion(Viewpoint, total=False):
     """What narrows a question for credits."""
 
     unit: str | None
+
+
+class ProposalsQuestion(Viewpoint, total=False):
+    """What narrows a question for proposals: ``status`` is one of ``ProposalRow``."""
+
+    status: str | None
 
 
 class LeavingQuestion(Viewpoint, total=False):
@@ -514,6 +557,8 @@ class Books(Protocol):
     def credits(self, **question: Unpack[CreditsQuestion]) -> list[CreditRow]: ...
 
     def leaving(self, **question: Unpack[LeavingQuestion]) -> list[LeavingRow]: ...
+
+    def proposals(self, **question: Unpack[ProposalsQuestion]) -> list[ProposalRow]: ...
 
     def entities(self, **question: Unpack[EntitiesQuestion]) -> list[EntityRow]: ...
 

@@ -12,6 +12,7 @@ import msgspec
 from etsledger.domain.catalogue import ANY_COMMAND, INHERITED, Batch, invalid
 from etsledger.domain.commands import Command
 from etsledger.domain.errors import InvalidCommand
+from etsledger.domain.proposals import NEVER_PROPOSED, TAKEN_OVER, Approve, Execute, Propose
 from etsledger.domain.times import iso, parse_instant
 from etsledger.ledger.personal import PersonalName, sealed
 
@@ -84,7 +85,7 @@ def prepare(given: Command | Mapping[str, Any] | str | bytes) -> Prepared:
 def _prepare_fast(line: bytes) -> Prepared | None:
     """A line that is one plain object; None leaves it to the careful reader.
 
-    Escapes, batches and faults are left to it, and so is an object with a field given
+    Escapes, batches, proposals and faults are left to it, and so is an object with a field given
     twice: it has more quotation marks than what is kept of it.
     """
     if b"\\" in line:
@@ -93,7 +94,7 @@ def _prepare_fast(line: bytes) -> Prepared | None:
         command = _fast.decode(line)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         return None
-    if isinstance(command, Batch):
+    if isinstance(command, Batch | Propose):
         return None
     try:
         prepared = _prepared(command)
@@ -115,7 +116,7 @@ def _prepare_raw(raw: Any) -> Prepared:
     if isinstance(command, Batch):
         _check_id(command)
         return _prepare_batch(command, raw)
-    prepared = _prepared(command)
+    prepared = _prepare_proposal(command) if isinstance(command, Propose) else _prepared(command)
     if b"\\u0000" in prepared.content:
         for field, value in raw.items():
             if _NUL.search(_encoder.encode(value)):
@@ -159,8 +160,10 @@ def _prepare_batch(batch: Batch, raw: dict[str, Any]) -> Prepared:
         except InvalidCommand as error:
             field = f"{where}.{error.numbers.get('field', '')}".rstrip(".")
             raise InvalidCommand(f"{where}: {error.message}", field=field) from None
-        if child.children:
-            raise InvalidCommand(f"{where}: a batch holds no batch", field=where)
+        if child.children or isinstance(child.command, Approve | Execute):
+            raise InvalidCommand(
+                f"{where}: a batch holds no {child_raw.get('command')}", field=where
+            )
         if child.command.id in seen:
             raise InvalidCommand(
                 f"{where}: the id {child.command.id!r} is used twice in this batch",
@@ -171,6 +174,33 @@ def _prepare_batch(batch: Batch, raw: dict[str, Any]) -> Prepared:
     content = batch_content(batch.id, [child.content for child in children])
     names = tuple(name for child in children for name in child.names)
     return Prepared(batch, content, None, tuple(children), names)
+
+
+def _prepare_proposal(command: Propose) -> Prepared:
+    """The proposed command is kept in its canonical form, with what it takes over."""
+    given = command.proposes
+    stated = {name: getattr(command, name) for name in TAKEN_OVER}
+    own = {name: value for name, value in stated.items() if value is not None}
+
+    def unfit(field: str, reason: str) -> InvalidCommand:
+        where = f"proposes.{field}".rstrip(".")
+        return InvalidCommand(f"{where}: {reason}", field=where)
+
+    if given.get("command") in NEVER_PROPOSED:
+        raise unfit("command", f"{given['command']} cannot be proposed")
+    try:
+        proposed = _prepare_raw({**own, **given})
+    except InvalidCommand as error:
+        raise unfit(str(error.numbers.get("field", "")), error.message) from None
+    for field in ("registry", "actor"):
+        if getattr(proposed.command, field) != stated[field]:
+            raise unfit(field, f"the {field} is that of the proposal, {stated[field]!r}")
+    if proposed.command.approved_by is not None:
+        raise unfit("approved_by", "the one who approves is named by the approval")
+    if proposed.command.id == command.id:
+        raise unfit("id", f"the proposed command needs an id of its own, not {command.id!r}")
+    kept = msgspec.structs.replace(command, proposes=msgspec.json.decode(proposed.content))
+    return msgspec.structs.replace(_prepared(kept), names=proposed.names)
 
 
 def batch_content(batch_id: str, contents: list[bytes]) -> bytes:

@@ -86,7 +86,8 @@ class DerivedTables:
             )  # fmt: skip
         if position <= self._indexed:
             self._index_sum += sum(map(hash, expected))
-        self._open = self._span(self._open, decoded.command_id, position)
+        own = decoded.command_id
+        self._open = self._span(self._open, None if own == record.batch else own, position)
         if self._batch is not None or record.batch is not None:
             self._batch = self._span(self._batch, record.batch, position)
 

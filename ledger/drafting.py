@@ -1,11 +1,12 @@
 """A draft: what one write has decided so far, and the way back.
 
 Each command is decided against the present with the drafted events already applied. A
-refused one leaves the draft as it was; a batch is taken back whole.
+refused one leaves the draft as it was; a batch is taken back whole, and so is an approval
+with the command that it brings about.
 """
 
 from bisect import bisect_right
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 
 import msgspec
@@ -13,11 +14,13 @@ import msgspec
 from etsledger.domain.catalogue import apply, decide
 from etsledger.domain.desk import Desk, registry_of
 from etsledger.domain.errors import DuplicateCommand, Refusal
-from etsledger.domain.events import Elsewhere, Event, Later
+from etsledger.domain.events import Apart, Elsewhere, Event, Later
+from etsledger.domain.proposals import Approve, Execute, Stage
+from etsledger.domain.proposing import to_execute
 from etsledger.domain.registries import OpenRegistry, decide_opening
 from etsledger.domain.rulebook import RulebookRef
 from etsledger.domain.state import Mark, Scribe
-from etsledger.ledger.commandfile import Prepared
+from etsledger.ledger.commandfile import Prepared, prepare
 from etsledger.ledger.log import CommandRow, NameRow, PostingRow, Written
 from etsledger.ledger.outcomes import Outcome
 from etsledger.ledger.past import StoredPast
@@ -93,6 +96,8 @@ class Draft:
                     continue
                 if prepared.children:
                     positions = self._decide_batch(prepared)
+                elif isinstance(prepared.command, Approve | Execute):
+                    positions = self._decide_approval(prepared, prepared.command)
                 else:
                     positions = self._decide_events(prepared, None)
                 warnings = tuple(self._warnings)
@@ -127,25 +132,74 @@ class Draft:
             self._scribe.forget()
         return self._accept(batch, first)
 
-    def _decide_events(self, prepared: Prepared, batch: str | None) -> tuple[int, ...]:
+    def _decide_approval(self, prepared: Prepared, command: Approve | Execute) -> tuple[int, ...]:
+        """With the proposed command in the same write, where nothing waits any more."""
+        was_noting = self._scribe.journal is not None
+        start, first = self._here(), self._scribe.state.position + 1
+        effective_at = prepared.effective_at or self.now
+        desk = self._turned(command.registry, effective_at)
+        decided = decide(command, desk)
+        proposed = to_execute(decided, command, desk)
+        batch = None if proposed is None else command.id
+        self._append_all(decided, prepared, effective_at, batch, desk)
+        if proposed is not None:
+            try:
+                sent = prepare(proposed)
+                self._decide_events(
+                    sent, batch, at=sent.effective_at or effective_at, stage="executed"
+                )
+            except Refusal as refusal:
+                self._take_back(start)
+                refusal.message = f"proposal {command.proposal!r} stays open: {refusal.message}"
+                refusal.numbers.setdefault("command_id", proposed["id"])
+                raise
+        if not was_noting:
+            self._scribe.forget()
+        return self._accept(prepared, first)
+
+    def _decide_events(
+        self,
+        prepared: Prepared,
+        batch: str | None,
+        *,
+        at: datetime | None = None,
+        stage: Stage = "sent",
+    ) -> tuple[int, ...]:
         state = self._scribe.state
         command = prepared.command
-        effective_at = prepared.effective_at or self.now
+        effective_at = at or prepared.effective_at or self.now
         first = state.position + 1
         if isinstance(command, OpenRegistry):
             opened = decide_opening(command, state)
             self._append(opened, prepared, effective_at, batch, opened.rulebook, 1)
             return self._accept(prepared, first)
+        desk = self._turned(command.registry, effective_at)
+        self._append_all(decide(command, desk, stage), prepared, effective_at, batch, desk)
+        return self._accept(prepared, first)
+
+    def _turned(self, registry_id: str, effective_at: datetime) -> Desk:
+        """The desk of a registry, for the next decision."""
         desk = self._desk
-        if desk is None or desk.registry_id != command.registry:
-            registry = registry_of(state, command.registry)
-            desk = Desk(state, self._past, command.registry, registry, effective_at, self.now)
+        if desk is None or desk.registry_id != registry_id:
+            state = self._scribe.state
+            registry = registry_of(state, registry_id)
+            desk = Desk(state, self._past, registry_id, registry, effective_at, self.now)
             self._desk = desk
         else:
             desk.turn_to(effective_at, self.now)
-        for event in decide(command, desk):
+        return desk
+
+    def _append_all(
+        self,
+        decided: Iterable[Event | Apart],
+        prepared: Prepared,
+        effective_at: datetime,
+        batch: str | None,
+        desk: Desk,
+    ) -> None:
+        for event in decided:
             if isinstance(event, Elsewhere):
-                other = registry_of(state, event.registry)
+                other = registry_of(self._scribe.state, event.registry)
                 rulebook, sequence = other.rulebook_at(effective_at), other.version + 1
                 self._append(
                     event.event, prepared, effective_at, batch, rulebook, sequence, event.registry
@@ -157,7 +211,6 @@ class Draft:
             self._append(event, prepared, at, batch, desk.rulebook, desk.registry.version + 1)
         if desk.warnings:
             self._warnings.extend(desk.warnings)
-        return self._accept(prepared, first)
 
     def _append(
         self,

@@ -4,20 +4,24 @@ Verification reports what does not; an import refuses it.
 """
 
 import hashlib
-from typing import Any
+from typing import Any, Final
 
 from etsledger.domain.events import OUTSIDE_ACCOUNTS, Posting
+from etsledger.domain.proposals import ProposalApproved, ProposalExecuted
 from etsledger.domain.registries import RegistryOpened, RulebookAdopted
 from etsledger.domain.state import State
 from etsledger.ledger.record import Logged, Record
+
+_APPROVALS: Final = (ProposalApproved.__name__, ProposalExecuted.__name__)
 
 
 class Neighbours:
     """The ids of a log, event by event: what an event may share with the one before it.
 
     The events of one command stand together and keep the same command, batch and recorded
-    time; the commands of one batch stand together and share its recorded time. Ids that
-    stand apart are for the table of command ids to tell, which holds each of them once.
+    time; the commands of one batch stand together and share its recorded time, and so do an
+    approval and the command that it brings about, whose batch it is. Ids that stand apart
+    are for the table of command ids to tell, which holds each of them once.
     """
 
     def __init__(self) -> None:
@@ -29,7 +33,7 @@ class Neighbours:
         last_id, self._id = self._id, command_id
         before, self._record = self._record, record
         batch = record.batch
-        if batch == command_id:
+        if batch == command_id and record.type not in _APPROVALS:
             return f"the command and the batch around it have one id, {command_id!r}"
         if before is None or (command_id != last_id and batch is None and before.batch is None):
             return None

@@ -18,6 +18,7 @@ from etsledger.ledger.books import (
     EventRow,
     LeavingRow,
     MarketRow,
+    ProposalRow,
     StatementRow,
     SupplyRow,
 )
@@ -39,6 +40,7 @@ __all__ = [
     "Clock", "ComplianceRow", "ComplianceSummaryRow", "CreditRow", "EntityRow", "Epoch", "EventRow",
     "Explanation", "Finding", "Head", "ImportRefused", "LeavingRow", "Ledger", "LedgerError",
     "Line", "MarketRow", "NameRow", "NearEvent", "Outcome", "OutsideRow", "Proof",
+    "ProposalRow",
     "ReconciliationRow", "Refusal", "Replay", "Report", "Restored", "StatementRow", "StoreError",
     "SupplyRow", "Verdict", "WhatIf", "YearExplanation", "check_proof", "new_key", "read_head",
     "read_heads", "read_public_key", "restore", "system_clock",

@@ -14,6 +14,7 @@ from tempfile import TemporaryDirectory
 from typing import Final, NamedTuple
 
 from etsledger.domain.errors import InvalidCommand
+from etsledger.domain.proposals import ProposalMade
 from etsledger.ledger import journal
 from etsledger.ledger.alterations import Alteration, Made, Step
 from etsledger.ledger.clock import Clock
@@ -71,22 +72,22 @@ def _open(path: Path, clock: Clock) -> Store:
 def steps(store: Store, upto: int) -> Iterator[Step]:
     """The commands of a log up to a position, in order, each with the events it led to."""
     logged = (read(row.type, row.state) for row in store.rows(0, upto))
-    for (command_id, batch), group in groupby(logged, key=_command_of):
+    for command_id, group in groupby(logged, key=_command_of):
         events = list(group)
         contents = list({bytes(one.record.command): None for one in events})
-        ids = (command_id,)
-        content = contents[0]
-        if batch:
-            ids += tuple({one.command.id: None for one in events})
-            content = batch_content(command_id, contents)
-        last = events[-1].record
+        first, last = events[0], events[-1].record
+        ids = dict.fromkeys((command_id, *(one.command.id for one in events)))
+        # An approval brings about the proposed command; of a batch each is sent.
+        batch = first.command.id != command_id
+        content = batch_content(command_id, contents) if batch else contents[0]
+        if isinstance(first.event, ProposalMade):
+            ids[first.event.command_id] = None
         made = tuple((one.record.registry, one.event) for one in events)
-        yield Step(content, ids, last.recorded_at, last.position, made, None, batch)
+        yield Step(content, tuple(ids), last.recorded_at, last.position, made, None, batch)
 
 
-def _command_of(logged: Logged) -> tuple[str, bool]:
-    batch = logged.record.batch
-    return (logged.command.id, False) if batch is None else (batch, True)
+def _command_of(logged: Logged) -> str:
+    return logged.record.batch or logged.command.id
 
 
 def altered(store: Store, upto: int, alteration: Alteration, clock: Clock) -> Iterator[Step]:

@@ -311,7 +311,7 @@ class Writer:
     def _kept_content(self, command_id: str, first: int, last: int) -> bytes:
         """The canonical bytes of a command as the log keeps it; of a batch, made again."""
         logged = [read(row.type, row.state) for row in self._store.rows(first - 1, last)]
-        if logged[0].record.batch == command_id:
+        if logged[0].record.batch == command_id != logged[0].command.id:
             contents = {bytes(one.record.command): None for one in logged}
             return batch_content(command_id, list(contents))
         return bytes(logged[0].record.command)

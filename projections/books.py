@@ -23,6 +23,7 @@ from etsledger.ledger.books import (
     LeavingRow,
     MarketRow,
     Period,
+    ProposalRow,
     ReconcileQuestion,
     StatementRow,
     SupplyRow,
@@ -51,6 +52,7 @@ from etsledger.projections.market import MarketFilter, date_of
 from etsledger.projections.market import sums as market_sums
 from etsledger.projections.market import sums_from_log as market_from_log
 from etsledger.projections.parties import Parties
+from etsledger.projections.proposals import proposal_rows
 from etsledger.projections.statement import statement_rows
 from etsledger.projections.supply import supply_rows
 from etsledger.projections.tables import metadata
@@ -281,6 +283,19 @@ class LedgerBooks:
         view = viewpoint(self._store, self._clock, as_of, known_at, head)
         state = self._years.follow(head) if entity is None else self._years.of_entity(entity, head)
         return list(entity_rows(state, view, registry=registry, entity=entity, province=province))
+
+    def proposals(
+        self,
+        *,
+        registry: str | None = None,
+        status: str | None = None,
+        as_of: When = None,
+        known_at: KnownAt = None,
+    ) -> list[ProposalRow]:
+        """See ``Ledger.proposals``."""
+        head = self._store.head_position()
+        view = viewpoint(self._store, self._clock, as_of, known_at, head)
+        return proposal_rows(self._store, view, registry=registry, status=status)
 
     def events(
         self,

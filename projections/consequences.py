@@ -7,7 +7,9 @@ import msgspec
 
 from etsledger.ledger.alterations import Step, contents_of
 
-_REFERENCES: Final = ("freeze", "lock", "pledge", "reverses", "supersedes", "surrender")
+_REFERENCES: Final = (
+    "freeze", "lock", "pledge", "proposal", "reverses", "supersedes", "surrender",
+)  # fmt: skip
 """Fields that hold the id of an earlier command."""
 _NAMES: Final = {
     "account": "account", "from": "account", "to": "account", "seller": "account",
@@ -54,7 +56,9 @@ class Consequences:
         if not self._ids:
             return ()
         found: dict[str, None] = {}
-        for command in commands_of(step):
+        commands = commands_of(step)
+        commands += [one["proposes"] for one in commands if one["command"] == "propose"]
+        for command in commands:
             for name in _REFERENCES:
                 reference = command.get(name)
                 if isinstance(reference, str) and reference in self._ids:

@@ -24,7 +24,7 @@ LIMIT: Final = 50
 """Movements of a page unless the question says otherwise."""
 RESERVED: Final = ("frozen", "pledged", "pending", "restricted")
 _LAST: Final = 2**63 - 1
-_CLAIMS: Final = ("freeze", "pledge", "surrender", "lock")
+_CLAIMS: Final = ("freeze", "pledge", "surrender", "lock", "proposal")
 
 
 class BalanceQuestion(NamedTuple):

@@ -8,6 +8,7 @@ from sqlalchemy import select
 from etsledger.domain.assertions import BalanceAsserted
 from etsledger.domain.events import OUTSIDE_ACCOUNTS, Event
 from etsledger.domain.pre_allocation import AllowancesPreAllocated
+from etsledger.domain.proposals import ProposalApproved, ProposalMade
 from etsledger.domain.registries import RegistryOpened, RulebookAdopted
 from etsledger.domain.state import State
 from etsledger.domain.times import parse_instant, to_micros
@@ -27,6 +28,7 @@ from etsledger.projections.explain_links import (
 )
 from etsledger.projections.explain_nodes import node
 from etsledger.projections.parties import Parties
+from etsledger.projections.proposals import later_of
 
 MOST: Final = 50
 """Facts of one kind that are told below an event."""
@@ -84,9 +86,12 @@ class ExplainedEvent:
             yield from self._base(fact, event)
 
     def _same_write(self, fact: Fact) -> Iterator[int]:
-        """What the same command wrote before it."""
+        """What the same command wrote before it, and the approval that brought it about."""
         for one in self._facts.of_commands([fact.row["command_id"]]):
             if one.position < fact.position:
+                yield one.position
+        if fact.batch is not None:
+            for one in self._facts.beginning_of(fact.batch):
                 yield one.position
 
     def _base(self, fact: Fact, event: AllowancesPreAllocated) -> Iterator[int]:
@@ -105,6 +110,8 @@ class ExplainedEvent:
         if book is not None:
             yield from changed_by(event, book, fact.position)
         yield from self._undone(fact, event)
+        if isinstance(event, ProposalMade | ProposalApproved):
+            yield from later_of(self._store, event.proposal, fact.position, self._head)
         registry = self._state.registries.get(fact.row["registry"])
         if isinstance(event, RegistryOpened | RulebookAdopted) and registry is not None:
             yield from (a.position for a in registry.adoptions if a.position > fact.position)

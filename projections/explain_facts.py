@@ -31,6 +31,8 @@ class Fact(NamedTuple):
 
     row: EventRow
     event: Event | None
+    batch: str | None = None
+    """The batch, or the approval, that its command came in."""
 
     @property
     def position(self) -> int:
@@ -62,9 +64,15 @@ class Facts:
         wanted = set(spans)
         return [f for f in self.at(positions).values() if f.row["command_id"] in wanted]
 
+    def beginning_of(self, batch: str) -> list[Fact]:
+        """The approval that a command came in; nothing for one that came in a batch."""
+        first, _ = self._store.find_commands([batch]).get(batch, (0, 0))
+        found = self.at((first, first + 1)).values()
+        return [one for one in found if one.row["command_id"] == batch]
+
     def told(self, fact: Fact, key: str = "fact", *, sign: int | None = None) -> Explanation:
         """A fact with its own arithmetic below it."""
-        row, event = fact
+        row, event, _ = fact
         words = WORDS[type(event)](event) if event is not None else Words(row["type"])
         basis = self.basis(fact)
         told = node(
@@ -77,7 +85,7 @@ class Facts:
 
     def basis(self, fact: Fact) -> Basis:
         """The rule id and the source of a fact."""
-        row, event = fact
+        row, event, _ = fact
         rules = self._rules(row) if event is not None else None
         if event is None or rules is None:
             return _NOT_KNOWN
@@ -134,12 +142,14 @@ class Facts:
 
 
 def _fact(row: Row) -> Fact:
+    event, batch = None, None
     try:
-        event = read(row.type, row.state).event
+        logged = read(row.type, row.state)
+        event, batch = logged.event, logged.record.batch
     except UnknownEventType:
-        event = None
+        pass
     except (LedgerError, msgspec.MsgspecError) as error:
         raise StoreDamaged(
             f"the event at position {row.position} cannot be read ({error}); run verify"
         ) from error
-    return Fact(event_row(row)[0], event)
+    return Fact(event_row(row)[0], event, batch)

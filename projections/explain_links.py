@@ -18,8 +18,8 @@ from etsledger.domain.surrender import SurrenderConfirmed, SurrenderRejected, Su
 from etsledger.domain.verification import EmissionsVerified
 from etsledger.domain.yearbook import YearBook
 
-_NAMING: Final = ("freeze", "pledge", "surrender", "lock", "reverses", "supersedes")
-"""Fields that name a command; of the first four also the command that made the claim."""
+_NAMING: Final = ("freeze", "pledge", "surrender", "lock", "proposal", "reverses", "supersedes")
+"""Fields that name a command; of the first five also the command that made the claim."""
 
 _RESTS_ON: Final[dict[type[Event], tuple[str, ...]]] = {
     AllocationFinalised: ("report", "grants", "deductions"),
@@ -100,7 +100,7 @@ def undoes(later: Event, position: int, earlier: Event) -> bool:
     """Whether an event ends, or takes back, an earlier one at a position."""
     if isinstance(later, MovementReversed):
         return later.reversed_position == position
-    for name in ("freeze", "pledge", "surrender", "lock"):
+    for name in ("freeze", "pledge", "surrender", "lock", "proposal"):
         claim = getattr(earlier, name, None)
         if claim is not None and getattr(later, name, None) == claim:
             return True

@@ -21,6 +21,7 @@ from etsledger.domain import (
     closing,
     compliance,
     corrections,
+    counterparties,
     deductions,
     entities,
     fines,
@@ -34,6 +35,7 @@ from etsledger.domain import (
     opening_year,
     pledging,
     pre_allocation,
+    proposals,
     recalls,
     reconciliation,
     registries,
@@ -43,6 +45,7 @@ from etsledger.domain import (
     verification,
 )
 from etsledger.domain import credits as issuing_credits
+from etsledger.domain.acts import names_of
 from etsledger.domain.errors import Refusal
 from etsledger.domain.events import AUTHORITY, CANCELLED, ISSUANCE, RESERVE
 from etsledger.domain.events import Event as AnyEvent
@@ -105,6 +108,16 @@ def _account_kind(event: Any, office: Office) -> str | None:
 def _authority(_: Any, office: Office) -> str | None:
     table = office.rules.authority
     return None if table is None else table.source
+
+
+def _approval(event: proposals.ProposalMade, office: Office) -> str | None:
+    name, _, qualifier = event.kind.partition(".")
+    row = office.rules.approval(names_of(name, qualifier or None))
+    return _authority(event, office) if row is None else row.source
+
+
+def _approved(event: proposals.ProposalApproved, office: Office) -> str | None:
+    return event.source or _authority(event, office)
 
 
 def _coverage(event: entities.EntityRegistered, office: Office) -> Basis | None:
@@ -219,6 +232,12 @@ RULES: Final[dict[type[AnyEvent], Rule]] = {
     actors.ActorRegistered: Rule("X-4", told_by=_authority),
     actors.RoleGranted: Rule("X-4", told_by=_authority),
     actors.RoleRevoked: Rule("X-4", told_by=_authority),
+    proposals.ProposalMade: Rule("X-4", told_by=_approval),
+    proposals.ProposalApproved: Rule("X-4", told_by=_approved),
+    proposals.ProposalExecuted: Rule("X-4", told_by=_authority),
+    proposals.ProposalRejected: Rule("X-4", told_by=_authority),
+    counterparties.CounterpartyTrusted: Rule("X-4", told_by=_authority),
+    counterparties.CounterpartyDistrusted: Rule("X-4", told_by=_authority),
     freezing.AccountFrozen: Rule("X-4"),
     freezing.AccountUnfrozen: Rule("X-4"),
     pledging.UnitsPledged: Rule("X-4"),

@@ -20,6 +20,7 @@ from etsledger.domain import (
     closing,
     compliance,
     corrections,
+    counterparties,
     deductions,
     entities,
     fines,
@@ -33,6 +34,7 @@ from etsledger.domain import (
     opening_year,
     pledging,
     pre_allocation,
+    proposals,
     recalls,
     reconciliation,
     registries,
@@ -109,6 +111,34 @@ def _revoked(e: actors.RoleRevoked) -> Words:
     whose = [one.province or one.entity for one in e.held_for]
     places = ", ".join(one for one in whose if one is not None)
     return Words(f"role taken from {e.subject}", f"{e.role} of {places}" if places else e.role)
+
+
+def _proposed(e: proposals.ProposalMade) -> Words:
+    tonnes = sum(one.quantity for one in e.reserved)
+    what = f"{e.kind} {e.command_id} proposed by {e.proposer}"
+    return Words(f"{what}, reserved", tonnes, TONNES) if tonnes else Words(what)
+
+
+def _approved(e: proposals.ProposalApproved) -> Words:
+    what = f"proposal {e.proposal} approved by {e.approver}"
+    return Words(what if e.delay_until is None else f"{what}, delayed to the end of", e.delay_until)
+
+
+def _executed(e: proposals.ProposalExecuted) -> Words:
+    return Words(f"proposal {e.proposal} executed: {e.command_id}")
+
+
+def _rejected(e: proposals.ProposalRejected) -> Words:
+    how = "withdrawn" if e.withdrawn else "rejected"
+    return Words(f"proposal {e.proposal} {how} by {e.rejected_by}")
+
+
+def _trust(e: counterparties.CounterpartyTrusted) -> Words:
+    return Words(f"{e.account} trusts {e.counterparty}")
+
+
+def _distrust(e: counterparties.CounterpartyDistrusted) -> Words:
+    return Words(f"{e.account} trusts {e.counterparty} no more")
 
 
 def _freeze(e: freezing.AccountFrozen) -> Words:
@@ -299,6 +329,12 @@ WORDS: Final[dict[type[Event], Callable[[Any], Words]]] = {
     actors.ActorRegistered: _actor,
     actors.RoleGranted: _granted,
     actors.RoleRevoked: _revoked,
+    proposals.ProposalMade: _proposed,
+    proposals.ProposalApproved: _approved,
+    proposals.ProposalExecuted: _executed,
+    proposals.ProposalRejected: _rejected,
+    counterparties.CounterpartyTrusted: _trust,
+    counterparties.CounterpartyDistrusted: _distrust,
     freezing.AccountFrozen: _freeze,
     freezing.AccountUnfrozen: _unfreeze,
     pledging.UnitsPledged: _pledge,
