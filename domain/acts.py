@@ -109,6 +109,9 @@ ACTS: Final[dict[str, Acts]] = {
     "reverse": Acts(reversed_command="reverses"),
     "assert_balance": Acts(sources=("account",)),
     "record_reconciliation": Acts(),
+    # periods
+    "close_period": Acts(),
+    "reopen_period": Acts(),
 }  # fmt: skip
 """By command name. ``open_registry`` has no registry to be judged in yet, and of a ``batch``
 each command is judged."""

@@ -7,6 +7,7 @@ from typing import Annotated
 
 from pydantic import BeforeValidator, Field, model_validator
 
+from etsledger.domain.rulebook_office import Role
 from etsledger.domain.rulebook_years import Source, Table
 
 
@@ -18,6 +19,13 @@ def _date(value: object) -> date:
 
 Day = Annotated[date, BeforeValidator(_date)]
 CalendarYear = Annotated[int, Field(ge=1990, le=2199)]
+
+
+class Closing(Table):
+    """Who may let a fact into a closed period: an actor with one of the roles ``authority``."""
+
+    authority: tuple[Role, ...] = Field(min_length=1)
+    source: Source
 
 
 class WorkingDays(Table):

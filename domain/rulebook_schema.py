@@ -10,7 +10,7 @@ from typing import Annotated
 from pydantic import Field, PrivateAttr, ValidationError, model_validator
 
 from etsledger.domain.errors import InvalidCommand
-from etsledger.domain.rulebook_calendar import WorkingDays
+from etsledger.domain.rulebook_calendar import Closing, WorkingDays
 from etsledger.domain.rulebook_office import Authority
 from etsledger.domain.rulebook_trade import (
     Banking,
@@ -126,6 +126,7 @@ class RulebookData(Table):
     caps: tuple[IssuanceCap, ...] = ()
     leaving: Leaving | None = None
     authority: Authority | None = None
+    closing: Closing | None = None
     working_days: WorkingDays | None = None
 
     _built_in: tuple[tuple[str, str], ...] = PrivateAttr(

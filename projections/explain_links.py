@@ -60,7 +60,8 @@ def named_commands(event: Event) -> list[str]:
 def named_positions(event: Event) -> list[int]:
     """The positions that an event refers to."""
     ends = (getattr(event, "restates", None), getattr(event, "reversed_position", None))
-    return [position for position in ends if isinstance(position, int)]
+    late: tuple[int, ...] = getattr(event, "late", ())
+    return [*(position for position in ends if isinstance(position, int)), *late]
 
 
 def rests_on(event: Event, book: YearBook) -> list[int]:

@@ -188,3 +188,9 @@ def commands() -> Iterator[dict[str, Any]]:
     yield of("grant_role", 51, subject="li.na", role="entity", at="2024-06-01")
     yield of("grant_role", 52, subject="li.na", role="province", province="湖北", at="2024-06-01")
     yield of("revoke_role", 53, subject="li.na", role="entity", at="2024-06-01T08:00:00")
+    # A year is closed; a day of it was recorded late all the same, then a part opened again.
+    yield of("close_period", 60, until="2022-12-31")
+    yield of("record_market_day", 61, date="2022-12-30", unit=old, close="79.5", at="2022-12-31",
+             approved_by="厅")  # fmt: skip
+    yield of("close_period", 62, until="2023-01-01")
+    yield of("reopen_period", 63, until="2022-12-30", at="2023-01-04")

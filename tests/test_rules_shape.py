@@ -24,6 +24,7 @@ GOOD: dict[str, dict[str, Any]] = {
     "carry_over": {"entity": "crrc", "quantity": 1, "unit": UNIT},
     "check_banking_cap": {"entity": "crrc"},
     "close_account": {"account": "crrc-1"},
+    "close_period": {"until": "2024-05-31"},
     "confirm_surrender": {"surrender": "16"},
     "distribute": {"unit": UNIT, "quantity": 1, "from": "authority", "to": "hubei"},
     "finalise_allocation": {
@@ -73,6 +74,7 @@ GOOD: dict[str, dict[str, Any]] = {
     "register_entity": {"entity": "new", "name": "New", "sector": "power", "first_year": 2019},
     "reject_surrender": {"surrender": "16"},
     "release_pledge": {"pledge": "8"},
+    "reopen_period": {"until": "2024-05-31"},
     "reserve": {"unit": UNIT, "quantity": 1},
     "reverse": {"reverses": "14"},
     "revoke_role": {
@@ -138,6 +140,7 @@ BAD_VALUES: dict[str, list[Any]] = {
     **dict.fromkeys(("buyer", "seller", "for_registry"), BAD_ID),
     "method": ["", "free", 7, None],
     "date": ["", "2024-1-4", "2024-11-04T00:00", "20241104", 7, None],
+    "until": ["", "2024-1-4", "2024-05-31T00:00", "20240531", 7, None],
     "volume": [-1, 1.5, "1", True, MAX_TONNES + 1],
     "programme": ["", "cer", 7, None],
     "registered_on": ["", "2024-1-4", "yesterday", 7, None],
