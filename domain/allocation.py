@@ -165,6 +165,13 @@ def decide(command: FinaliseAllocation, desk: Desk) -> AllocationFinalised:
 
 def _first_or_superseding(command: FinaliseAllocation, book: YearBook, desk: Desk) -> None:
     earlier = book.approval
+    if earlier is None and book.recall_open > 0:
+        raise AllocationNotReady(
+            f"{command.entity} is to give back {book.recall_open} t of its allocation for "
+            f"{command.year}, as stated when these books began, but what it was given is not on "
+            "record: opening_year states it",
+            entity=command.entity, year=command.year, recall_open=book.recall_open,
+        )  # fmt: skip
     if earlier is None:
         if command.supersedes is not None:
             raise UnknownReference(

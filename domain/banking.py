@@ -184,7 +184,7 @@ def decide(command: CarryOver, desk: Desk) -> UnitsCarriedOver:
         account=account_id,
         batch=found.batch,
         cap=found.cap,
-        carried=carried,
+        carried=found.carried,
         carry_over=command.id,
         entity=command.entity,
         holding=found.holding,

@@ -4,7 +4,7 @@ year books, its net sales and its holdings (rules N-BANK-1 to N-BANK-5).
 Decisions and questions share it.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from decimal import Decimal
 from fractions import Fraction
@@ -85,15 +85,18 @@ def banking(
     """What an entity may carry over at an instant; None where the rulebook has no banking.
 
     ``sales`` are net sales by unit in the window, ``holdings`` what it held at the snapshot
-    (or at ``at``, if that is earlier), ``carried`` what it carried over so far (tonnes);
+    (or at ``at``, if that is earlier), ``carried`` what it carried over so far (tonnes), each
+    without what is stated of the time before these books, which is added here;
     ``books`` its year books, of which facts effective by ``at`` and known at the position
     ``upto`` count. Rules N-BANK-1 to N-BANK-5.
     """
     table = rules.data.banking
     if table is None:
         return None
-    sold = tuple(UnitTonnes(quantity=sales.get(unit, 0), unit=unit) for unit in table.units)
-    held = tuple(UnitTonnes(quantity=holdings.get(unit, 0), unit=unit) for unit in table.units)
+    sold_before, held_before, carried_before = entity.banked_at(at)
+    sold = _together(table.units, sales, sold_before)
+    held = _together(table.units, holdings, held_before)
+    carried += carried_before
     total = max(0, sum(one.quantity for one in sold))
     cap = floor(table.base + total * Fraction(table.ratio))
     holding = sum(one.quantity for one in held)
@@ -120,6 +123,12 @@ def banking(
         source=table.source,
         trades_from=table.trades_from,
         trades_to=table.trades_to,
+    )
+
+
+def _together(units: Iterable[str], *parts: Mapping[str, int]) -> tuple[UnitTonnes, ...]:
+    return tuple(
+        UnitTonnes(quantity=sum(part.get(unit, 0) for part in parts), unit=unit) for unit in units
     )
 
 

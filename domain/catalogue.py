@@ -37,6 +37,7 @@ from etsledger.domain import (
     locks,
     market,
     offsets,
+    opening_banking,
     opening_year,
     pledging,
     pre_allocation,
@@ -137,6 +138,7 @@ COMMANDS: dict[str, tuple[type[Command], Decide]] = {
     "release_pledge": (pledging.ReleasePledge, pledging.decide_release),
     # units
     "opening_balance": (issuance.OpeningBalance, issuance.decide_opening_balance),
+    "opening_banking": (opening_banking.OpeningBanking, opening_banking.decide),
     "opening_year": (opening_year.OpeningYear, opening_year.decide),
     "issue": (issuance.Issue, issuance.decide_issue),
     "distribute": (issuance.Distribute, issuance.decide_distribute),
@@ -212,6 +214,7 @@ EVENTS: dict[type[Event], Evolve | None] = {
     pledging.UnitsPledged: pledging.evolve_pledge,
     pledging.PledgeReleased: pledging.evolve_release,
     issuance.OpeningBalanceRecorded: trading.evolve_opening,
+    opening_banking.OpeningBankingRecorded: opening_banking.evolve,
     opening_year.OpeningYearRecorded: opening_year.evolve,
     issuance.UnitsIssued: None,
     issuance.UnitsDistributed: None,

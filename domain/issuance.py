@@ -6,34 +6,27 @@
 from decimal import Decimal
 from fractions import Fraction
 from math import floor
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import msgspec
 from msgspec import field
 
-from etsledger.domain.commands import MAX_TONNES, Balance, Command, Id, Tonnes, Unit
+from etsledger.domain.commands import MAX_TONNES, Command, Id, Tonnes, Unit
 from etsledger.domain.desk import OUTSIDE, Desk
 from etsledger.domain.errors import IssuanceCapExceeded, RouteNotAllowed
 from etsledger.domain.events import AUTHORITY, ISSUANCE, RESERVE, Event, Posting, move
+from etsledger.domain.opening_facts import (
+    BorrowedFor,
+    Effects,
+    KeptFor,
+    Opened,
+    OpeningFacts,
+    effects,
+)
 from etsledger.domain.rulebook import Rulebook
 
 if TYPE_CHECKING:
     from etsledger.domain.rulebook_trade import IssuanceCap, ReserveRules
-
-# RFC 8785 orders names by UTF-16; up to U+FFFF that is the order of their code points.
-Key = Annotated[str, msgspec.Meta(pattern=r"^[^\U00010000-\U0010ffff]{1,64}\Z")]
-NetTonnes = Annotated[int, msgspec.Meta(ge=-MAX_TONNES, le=MAX_TONNES)]
-
-
-class OpeningFacts(
-    msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True
-):
-    """History that later rules need where the books begin in the middle (tonnes)."""
-
-    net_sales: dict[Key, NetTonnes] | None = None
-    borrowed: Balance | None = None
-    recall_open: Balance | None = None
-    arrears: dict[Key, Balance] | None = None
 
 
 class OpeningBalance(Command, frozen=True, kw_only=True, tag="opening_balance"):
@@ -89,13 +82,19 @@ class OpeningBalanceRecorded(Event, frozen=True, kw_only=True):
     """An account held this much when the books began; counted as issued."""
 
     account: str
+    borrowed: tuple[BorrowedFor, ...] = ()
+    custody: tuple[KeptFor, ...] = ()
     facts: dict[str, Any] | None = None
     quantity: int
     unit: str
 
     def postings(self) -> tuple[Posting, ...]:
-        """From the outside into the account."""
-        return move(self.unit, self.quantity, ISSUANCE, self.account)
+        """From the outside into the account; what is for a purpose of its own is restricted."""
+        legs = move(self.unit, self.quantity, ISSUANCE, self.account)
+        restricted = sum(one.quantity for one in (*self.borrowed, *self.custody))
+        if not restricted:
+            return legs
+        return (*legs, (self.account, self.unit, "restricted", restricted))
 
 
 class UnitsIssued(Event, frozen=True, kw_only=True):
@@ -202,19 +201,30 @@ def within_share(
         )  # fmt: skip
 
 
-def decide_opening_balance(command: OpeningBalance, desk: Desk) -> OpeningBalanceRecorded:
-    """Raises UnknownAccount, AccountClosed, AccountFrozen, UnitNotAllowed, RouteNotAllowed."""
+def decide_opening_balance(command: OpeningBalance, desk: Desk) -> tuple[Event, ...]:
+    """Raises UnknownAccount, UnknownEntity, AccountClosed, AccountFrozen, UnitNotAllowed,
+    RouteNotAllowed, IssuanceCapExceeded, InvalidCommand for facts that no rule could use."""
     account = desk.account(command.account)
+    found, facts = Effects(), command.facts
+    if facts is not None:
+        opened = Opened(command.id, command.account, account, command.unit, command.quantity)
+        found = effects(facts, opened, desk)
     desk.may_receive(command.account, account, command.unit)
     desk.route("opening_balance", command.unit, OUTSIDE, account)
     _within_exact_integers(desk, command.unit, command.quantity)
     given: dict[str, Any] | None = None
-    if command.facts is not None:
+    if facts is not None:
         # Sorted, because the stored bytes of an event are canonical.
-        given = msgspec.to_builtins(command.facts, order="sorted") or None
-    return OpeningBalanceRecorded(
-        account=command.account, facts=given, quantity=command.quantity, unit=command.unit
+        given = msgspec.to_builtins(facts, order="sorted") or None
+    recorded = OpeningBalanceRecorded(
+        account=command.account,
+        borrowed=found.borrowed,
+        custody=found.custody,
+        facts=given,
+        quantity=command.quantity,
+        unit=command.unit,
     )
+    return (recorded, *found.years)
 
 
 def decide_issue(command: Issue, desk: Desk) -> UnitsIssued:

@@ -10,11 +10,12 @@ from typing import Any, ClassVar
 import msgspec
 
 from etsledger.domain.commands import MAX_TONNES, Command, Id, Year
+from etsledger.domain.compliance import deadline_of, in_time
 from etsledger.domain.desk import Desk
 from etsledger.domain.errors import InvalidCommand
 from etsledger.domain.events import Posting
 from etsledger.domain.market import price_fault
-from etsledger.domain.state import Claim, Fact, RegistryState, Scribe
+from etsledger.domain.state import Claim, Entity, Fact, RegistryState, Scribe
 from etsledger.domain.stated_years import (
     NOTHING_STATED,
     StatedSubmission,
@@ -99,6 +100,12 @@ def nothing_on_record(entity: str, year: int, desk: Desk) -> None:
             "before any other fact of it",
             field="year", entity=entity, year=year,
         )  # fmt: skip
+
+
+def deadline_passed(entity: Entity, year: int, desk: Desk) -> bool:
+    """Whether a year's surrender was due before the opening; a year without one is past."""
+    deadline = deadline_of(desk.rules, entity.sector, year)
+    return deadline is None or not in_time(desk.effective_at, deadline)
 
 
 # -- what can be stated ----------------------------------------------------------------------------

@@ -149,6 +149,19 @@ class Succession(msgspec.Struct, frozen=True, gc=False, array_like=True):
     wholly: bool
 
 
+class BankedBefore(msgspec.Struct, frozen=True, gc=False, array_like=True):
+    """What counts for carrying over beside what an entity did itself in these books: stated of
+    the time before, or handed over by a succession, below zero (tonnes, by unit)."""
+
+    at: datetime
+    position: int
+    sold: tuple[tuple[str, int], ...] = ()
+    """Net sales of the window: sold less bought."""
+    held: tuple[tuple[str, int], ...] = ()
+    """What counted as held at the snapshot."""
+    carried: int = 0
+
+
 class Entity(msgspec.Struct, frozen=True, gc=False):
     """A key emitting entity or other participant, as registered; ``as_of`` gives it as it was
     at an instant."""
@@ -190,6 +203,20 @@ class Entity(msgspec.Struct, frozen=True, gc=False):
                 if value is not None:
                     changed[field] = value
         return msgspec.structs.replace(self, **changed) if changed else self
+
+    before: tuple[BankedBefore, ...] = ()
+
+    def banked_at(self, at: datetime) -> tuple[dict[str, int], dict[str, int], int]:
+        """Net sales and snapshot holdings by unit, and what was carried over, that are stated
+        as of an instant."""
+        sold, held, carried = dict[str, int](), dict[str, int](), 0
+        for one in self.before:
+            if one.at <= at:
+                carried += one.carried
+                for sums, parts in ((sold, one.sold), (held, one.held)):
+                    for unit, tonnes in parts:
+                        sums[unit] = sums.get(unit, 0) + tonnes
+        return sold, held, carried
 
     def status_at(self, at: datetime) -> str:
         """Its status at an instant; active until a decision says otherwise."""

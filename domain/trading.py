@@ -11,6 +11,7 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, cast
 
+from etsledger.domain import custody, loans
 from etsledger.domain.commands import Command, CommandId, Id, Tonnes, Unit
 from etsledger.domain.desk import Desk
 from etsledger.domain.errors import (
@@ -271,7 +272,14 @@ def stated_net_sales(event: OpeningBalanceRecorded) -> dict[str, int]:
 def evolve_opening(
     scribe: Scribe, registry: RegistryState, event: OpeningBalanceRecorded, fact: Fact
 ) -> None:
-    """What was sold net before these books is kept with the account."""
+    """What was sold net before these books is kept with the account; what is borrowed or
+    kept for an entity leaves by its own way only."""
+    at = fact.effective_at
+    for one in event.borrowed:
+        place = (one.year, event.account, event.unit)
+        loans.change(scribe, registry, one.entity, place, one.quantity, at)
+    for one in event.custody:
+        custody.change(scribe, registry, one.entity, event.account, event.unit, one.quantity, at)
     stated = stated_net_sales(event)
     if not stated:
         return

@@ -10,8 +10,13 @@ from sqlalchemy import select
 from etsledger.domain.banking import UnitsCarriedOver
 from etsledger.domain.banking_cap import Banking, banking, free_to_carry, snapshot_at
 from etsledger.domain.compliance import in_time, last_second
+from etsledger.domain.opening_banking import (
+    CarryOverBefore,
+    OpeningBankingRecorded,
+    TradeBefore,
+)
 from etsledger.domain.rulebook import Rulebook, RulebookRef
-from etsledger.domain.state import RegistryState, State
+from etsledger.domain.state import Entity, RegistryState, State
 from etsledger.domain.times import iso, to_micros
 from etsledger.domain.trading import date_text
 from etsledger.ledger.books import BankingRow
@@ -86,6 +91,7 @@ def _row(
         carried=sum(event.quantity for _, event in carried),
     )
     assert found is not None
+    stated = list(_stated(store, registry.entities[entity], view))
     now = _held(store, view, view.as_of, accounts, registry_id)
     over = not in_time(view.as_of, last_second(table.apply_to))
     return {
@@ -105,27 +111,37 @@ def _row(
         "eligible": found.eligible,
         "reasons": list(found.reasons),
         "trades": [
-            {
-                "position": trade.position,
-                "date": trade.date,
-                "trade": trade.trade,
-                "unit": trade.unit,
-                "quantity": trade.quantity,
-                "sign": 1 if trade.seller_entity == entity else -1,
-            }
-            for trade in _trades(followed, view, registry_id, entity, found)
+            *(_trade_before(position, one) for position, event in stated for one in event.trades),
+            *(
+                {
+                    "position": trade.position,
+                    "date": trade.date,
+                    "trade": trade.trade,
+                    "unit": trade.unit,
+                    "quantity": trade.quantity,
+                    "sign": 1 if trade.seller_entity == entity else -1,
+                }
+                for trade in _trades(followed, view, registry_id, entity, found)
+            ),
         ],
         "carry_overs": [
-            {
-                "position": logged.record.position,
-                "command_id": logged.command.id,
-                "effective_at": iso(logged.record.effective_at),
-                "quantity": event.quantity,
-                "units": {part.unit: part.quantity for part in event.parts},
-                "filed_by": event.batch.filed_by if event.batch else None,
-                "processed_by": event.batch.processed_by if event.batch else None,
-            }
-            for logged, event in carried
+            *(
+                _carried_before(position, one)
+                for position, event in stated
+                for one in event.carry_overs
+            ),
+            *(
+                {
+                    "position": logged.record.position,
+                    "command_id": logged.command.id,
+                    "effective_at": iso(logged.record.effective_at),
+                    "quantity": event.quantity,
+                    "units": {part.unit: part.quantity for part in event.parts},
+                    "filed_by": event.batch.filed_by if event.batch else None,
+                    "processed_by": event.batch.processed_by if event.batch else None,
+                }
+                for logged, event in carried
+            ),
         ],
         "left": [
             {"unit": unit, "quantity": now[unit]["held"], "flag": EXPIRED if over else None}
@@ -135,6 +151,43 @@ def _row(
         "rule": found.rule,
         "source": found.source,
         "rulebook": {"name": ref.name, "version": ref.version, "hash": ref.hash},
+    }
+
+
+def _stated(
+    store: Store, entity: Entity, view: Viewpoint
+) -> Iterator[tuple[int, OpeningBankingRecorded]]:
+    """What is stated of the time before these books, with where the log has it."""
+    positions = [
+        one.position for one in entity.before
+        if one.position <= view.upto and one.at <= view.as_of
+    ]  # fmt: skip
+    for row in store.rows_at(positions) if positions else ():
+        event = read(row.type, row.state).event
+        if isinstance(event, OpeningBankingRecorded):
+            yield row.position, event
+
+
+def _trade_before(position: int, trade: TradeBefore) -> dict[str, Any]:
+    return {
+        "position": position,
+        "date": trade.date,
+        "trade": trade.trade,
+        "unit": trade.unit,
+        "quantity": trade.quantity,
+        "sign": 1 if trade.side == "sold" else -1,
+    }
+
+
+def _carried_before(position: int, one: CarryOverBefore) -> dict[str, Any]:
+    return {
+        "position": position,
+        "command_id": one.carry_over,
+        "effective_at": one.effective_at,
+        "quantity": one.quantity,
+        "units": dict(one.units),
+        "filed_by": one.filed_by,
+        "processed_by": one.processed_by,
     }
 
 

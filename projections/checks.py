@@ -100,9 +100,11 @@ def _known(entity: Entity | None, upto: int) -> Entity | None:
         return None
     statuses = tuple(status for status in entity.statuses if status.position <= upto)
     leaves = tuple(leave for leave in entity.leaves if leave.position <= upto)
+    before = tuple(one for one in entity.before if one.position <= upto)
     amendments = tuple(one for one in entity.amendments if one.position <= upto)
     return msgspec.structs.replace(
-        entity, account=None, statuses=statuses, leaves=leaves, amendments=amendments
+        entity, account=None, statuses=statuses, leaves=leaves, amendments=amendments,
+        before=before,
     )
 
 

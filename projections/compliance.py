@@ -46,11 +46,13 @@ def entity_then(entity: Entity, view: Viewpoint) -> Entity:
     """An entity with the particulars of a viewpoint, and the statuses and leaves known there."""
     if entity.amendments:
         entity = entity.as_of(view.as_of, view.upto)
-    if all(fact.position <= view.upto for fact in (*entity.statuses, *entity.leaves)):
+    facts = (*entity.statuses, *entity.leaves, *entity.before)
+    if all(fact.position <= view.upto for fact in facts):
         return entity
     statuses = tuple(status for status in entity.statuses if status.position <= view.upto)
     leaves = tuple(leave for leave in entity.leaves if leave.position <= view.upto)
-    return msgspec.structs.replace(entity, statuses=statuses, leaves=leaves)
+    before = tuple(one for one in entity.before if one.position <= view.upto)
+    return msgspec.structs.replace(entity, statuses=statuses, leaves=leaves, before=before)
 
 
 class Standings:

@@ -32,6 +32,7 @@ from etsledger.domain import (
     locks,
     market,
     offsets,
+    opening_banking,
     opening_year,
     pledging,
     pre_allocation,
@@ -199,6 +200,11 @@ def _market(event: Any, office: Office) -> Basis | None:
     return None
 
 
+def _banking(_: Any, office: Office) -> str | None:
+    table = office.rules.data.banking
+    return None if table is None else table.source
+
+
 def _reserve(event: Any, office: Office) -> Basis | None:
     table = reserve_rules(office.rules, event.unit)
     return None if table is None else Basis(table.rule, table.source)
@@ -245,6 +251,7 @@ RULES: Final[dict[type[AnyEvent], Rule]] = {
     issuance.OpeningBalanceRecorded: Rule(
         "X-3", told_by=_route("opening_balance", ISSUANCE, "account")
     ),
+    opening_banking.OpeningBankingRecorded: Rule("X-3", told_by=_banking),
     opening_year.OpeningYearRecorded: Rule("X-3"),
     issuance.UnitsIssued: Rule("X-5", told_by=_route("issue", ISSUANCE, "target")),
     issuance.UnitsDistributed: Rule("X-5", told_by=_route("distribute", "source", "target")),

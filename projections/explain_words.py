@@ -31,6 +31,7 @@ from etsledger.domain import (
     locks,
     market,
     offsets,
+    opening_banking,
     opening_year,
     pledging,
     pre_allocation,
@@ -167,6 +168,11 @@ def _release(e: pledging.PledgeReleased) -> Words:
 
 def _opening(e: issuance.OpeningBalanceRecorded) -> Words:
     return Words(f"opening balance of {e.unit} in {e.account}", e.quantity, TONNES)
+
+
+def _opening_banking(e: opening_banking.OpeningBankingRecorded) -> Words:
+    what = f"{e.entity} sold net before these books, as far as carrying over counts it"
+    return Words(what, sum(one.quantity for one in e.sold), TONNES)
 
 
 def _opening_year(e: opening_year.OpeningYearRecorded) -> Words:
@@ -340,6 +346,7 @@ WORDS: Final[dict[type[Event], Callable[[Any], Words]]] = {
     pledging.UnitsPledged: _pledge,
     pledging.PledgeReleased: _release,
     issuance.OpeningBalanceRecorded: _opening,
+    opening_banking.OpeningBankingRecorded: _opening_banking,
     opening_year.OpeningYearRecorded: _opening_year,
     issuance.UnitsIssued: _issued,
     issuance.UnitsDistributed: _distributed,

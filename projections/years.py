@@ -24,6 +24,7 @@ from etsledger.domain.fines import FineImposed
 from etsledger.domain.green_power import GreenPowerRecorded
 from etsledger.domain.leaving import EntityLeft
 from etsledger.domain.offsets import OffsetsUsed
+from etsledger.domain.opening_banking import OpeningBankingRecorded
 from etsledger.domain.opening_year import OpeningYearRecorded
 from etsledger.domain.pre_allocation import AllowancesPreAllocated
 from etsledger.domain.recalls import RecallCollected
@@ -48,7 +49,9 @@ from etsledger.projections.tables import entities, registries, years
 
 CURSOR: Final = "projection_years"
 _OF_REGISTRY: Final = (RegistryOpened, RulebookAdopted, BalanceValuePublished)
-_OF_ENTITY: Final = (EntityRegistered, EntityStatusSet, EntityLeft, EntityAmended)
+_OF_ENTITY: Final = (
+    EntityRegistered, EntityStatusSet, EntityLeft, EntityAmended, OpeningBankingRecorded,
+)  # fmt: skip
 _OF_YEAR: Final[tuple[type[Event], ...]] = (
     EmissionsVerified,
     AllowancesPreAllocated,
