@@ -11,7 +11,7 @@ from typing import ClassVar, Literal, get_args
 import msgspec
 
 from etsledger.domain.acts import names_of
-from etsledger.domain.commands import Command, Id, NewId
+from etsledger.domain.commands import Command, Id, NewId, PersonalName
 from etsledger.domain.desk import Desk
 from etsledger.domain.errors import (
     AccountExists,
@@ -35,7 +35,12 @@ GRANTING = "grant_role"
 
 
 class RegisterActor(Command, frozen=True, kw_only=True, tag="register_actor"):
-    """Registers who may ask for something; ``entity`` is whom a person or system works for."""
+    """Registers who may ask for something; ``entity`` is whom a person or system works for.
+
+    Of the ``name`` of a person the log gets a salted hash.
+    """
+
+    personal: ClassVar[tuple[str, ...]] = ("name",)
 
     example: ClassVar[str] = (
         '{"command": "register_actor", "id": "50", "registry": "trial", "subject": "li.na", '
@@ -44,6 +49,7 @@ class RegisterActor(Command, frozen=True, kw_only=True, tag="register_actor"):
     subject: NewId
     kind: Literal["person", "system", "office"] = "person"
     entity: Id | None = None
+    name: PersonalName | None = None
 
 
 class GrantRole(Command, frozen=True, kw_only=True, tag="grant_role"):
@@ -82,6 +88,8 @@ class ActorRegistered(Event, frozen=True, kw_only=True):
 
     entity: str | None = None
     kind: str
+    name: str | None = None
+    """A salted hash of it."""
     subject: str
 
 
@@ -137,7 +145,9 @@ def decide_registration(command: RegisterActor, desk: Desk) -> ActorRegistered:
             f"actor {command.subject!r} is registered already in {desk.registry_id}",
             actor=command.subject,
         )
-    return ActorRegistered(entity=command.entity, kind=command.kind, subject=command.subject)
+    return ActorRegistered(
+        entity=command.entity, kind=command.kind, name=command.name, subject=command.subject
+    )
 
 
 def decide_grant(command: GrantRole, desk: Desk) -> RoleGranted:

@@ -177,6 +177,15 @@ def _run(store: str, *arguments: str, answer: str | None = None) -> Any:
     return CliRunner().invoke(cli, ["--store", store, *arguments], input=answer)
 
 
+def test_an_actors_name_is_one_too(named: Ledger) -> None:
+    registered = command("register_actor", "r1", subject="wang.fang", name="王芳")
+    assert named.execute(registered).outcome == "accepted"
+    assert named.execute(registered).outcome == "duplicate"
+    assert [(row["actor"], row["name"]) for row in named.names()][1:] == [("wang.fang", "王芳")]
+    assert named.forget_names(actor="wang.fang") == 1
+    assert "王芳" not in "".join(line.decode() for line in named.export())
+
+
 @ON_SQLITE
 def test_names_at_the_command_line(named: Ledger) -> None:
     store = named.store.url

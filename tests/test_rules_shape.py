@@ -70,7 +70,9 @@ GOOD: dict[str, dict[str, Any]] = {
         "entity": "crrc", "year": 2023, "emissions": 5,
         "units": [{"unit_id": "1", "class": "gas", "electricity_mwh": 1.5}],
     },
-    "register_actor": {"subject": "li.na", "kind": "person", "entity": "crrc"},
+    "register_actor": {
+        "subject": "li.na", "kind": "person", "entity": "crrc", "name": "Li Na",
+    },
     "register_entity": {"entity": "new", "name": "New", "sector": "power", "first_year": 2019},
     "reject_surrender": {"surrender": "16"},
     "release_pledge": {"pledge": "8"},
@@ -93,11 +95,13 @@ GOOD: dict[str, dict[str, Any]] = {
 }  # fmt: skip
 OPTIONAL = {
     ("amend_entity", "name"), ("amend_entity", "province"), ("amend_entity", "uscc"),
-    ("register_actor", "kind"), ("register_actor", "entity"), ("grant_role", "entity"),
+    ("register_actor", "kind"), ("register_actor", "entity"), ("register_actor", "name"),
+    ("grant_role", "entity"),
     ("grant_role", "province"), ("revoke_role", "entity"), ("revoke_role", "province"),
     ("record_reconciliation", "breaks"),
     ("freeze", "unit"), ("freeze", "quantity"), ("freeze", "direction"), ("issue", "to"),
-    ("open_account", "entity"), ("open_account", "province"), ("open_account", "holder"), ("register_entity", "first_year"),
+    ("open_account", "entity"), ("open_account", "province"), ("open_account", "holder"),
+    ("register_entity", "first_year"),
     ("surrender", "from"), ("finalise_allocation", "entitlement"), ("finalise_allocation", "from"),
     ("finalise_allocation", "supersedes"), ("finalise_allocation", "adjustments"),
     ("pre_allocate", "quantity"), ("pre_allocate", "from"), ("record_verified", "units"),
