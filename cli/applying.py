@@ -14,6 +14,7 @@ from etsledger.cli.failures import REFUSED
 from etsledger.cli.lines import lines_of
 from etsledger.cli.output import FORMATS, Output
 from etsledger.cli.progress import Bar, progress
+from etsledger.cli.publishing import Publishing, publishing_options, read_publishing
 from etsledger.cli.stores import Settings, pass_settings
 from etsledger.cli.streams import echo, encode_line, write
 
@@ -122,6 +123,7 @@ def _number(count: int, noun: str) -> str:
     "--format", "form", type=click.Choice(FORMATS), default="table", metavar="FORMAT",
     help="jsonl, json or csv: the outcome of every command. Default: a summary.",
 )  # fmt: skip
+@publishing_options
 @pass_settings
 def apply(
     settings: Settings,
@@ -130,13 +132,17 @@ def apply(
     atomic: bool,
     dry_run: bool,
     form: str,
+    publish_head: Path | None,
+    publish_with: str | None,
+    publish_key: Path | None,
 ) -> None:
     """Run command files, in order (- is standard input).
 
     A command file is JSON Lines: one command a line. It is run up to the first command that
     is refused; what was accepted before stays. Running a file again is safe: a command that
     was accepted before is a duplicate and changes nothing. Makes the store if it is absent.
-    Exits 1 when a command was refused.
+    Exits 1 when a command was refused. With --publish-head or --publish-with the head is
+    published after each close_period; where that fails the closing stands, and it exits 1.
 
     \b
     Example:
@@ -147,9 +153,10 @@ def apply(
     if atomic and keep_going:
         raise click.UsageError("--atomic is all or nothing: it cannot --keep-going")
     source, tally = _Files(files), _Tally()
+    publishing = read_publishing(publish_head, publish_with, publish_key)
     try:
         with ExitStack() as stack:
-            ledger = stack.enter_context(_open(settings, stack, dry_run=dry_run))
+            ledger = stack.enter_context(_open(settings, stack, publishing, dry_run=dry_run))
             # No bar where the outcomes go to the very window that it would be drawn in.
             drawn = form == "table" or not sys.stdout.isatty()
             bar = (
@@ -164,13 +171,15 @@ def apply(
     finally:  # after the bar is gone
         if form == "table" and (tally.accepted or tally.duplicate or sys.exc_info()[0] is None):
             echo(tally.text(dry_run=dry_run, atomic=atomic, keep_going=keep_going))
-    if tally.refused:
+    if tally.refused or ledger.unpublished:
         raise click.exceptions.Exit(REFUSED)
 
 
-def _open(settings: Settings, stack: ExitStack, *, dry_run: bool) -> "Ledger":
+def _open(
+    settings: Settings, stack: ExitStack, publishing: Publishing, *, dry_run: bool
+) -> "Ledger":
     if not dry_run:
-        return settings.open(create=True)
+        return settings.open(create=True, publishing=publishing)
     from etsledger.ledger import Ledger
     from etsledger.ledger.errors import StoreAbsent
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple, NoReturn
 import click
 
 from etsledger.cli.failures import REFUSED, complain
+from etsledger.cli.publishing import UNPUBLISHED, Publishing
 
 if TYPE_CHECKING:
     from etsledger.ledger import Ledger
@@ -18,13 +19,15 @@ class Settings(NamedTuple):
     named: bool = False
     """Whether --store or ETSLEDGER_STORE named it; else it is the default."""
 
-    def open(self, *, create: bool = False) -> "Ledger":
-        """The ledger; ``create`` makes it if it is absent. Raises StoreError."""
+    def open(self, *, create: bool = False, publishing: Publishing = UNPUBLISHED) -> "Ledger":
+        """The ledger; ``create`` makes it if it is absent. Raises StoreError, KeyRefused."""
         from etsledger.ledger import Ledger
 
         gc.freeze()
         gc.enable()
-        ledger = Ledger.open(self.store, create=create)
+        ledger = Ledger.open(
+            self.store, create=create, publish=publishing.publish, publish_key=publishing.key
+        )
         if ledger.store.warning is not None:
             complain(f"warning: {ledger.store.warning}")
         return ledger

@@ -59,10 +59,11 @@ from etsledger.ledger.portable import export_lines, import_lines
 from etsledger.ledger.proofs import Proof
 from etsledger.ledger.provenance import TraceRow
 from etsledger.ledger.reconciliation import OutsideRow, ReconciliationRow
-from etsledger.ledger.signatures import sign
+from etsledger.ledger.signatures import check_private_key, sign
 from etsledger.ledger.store import Store
 from etsledger.ledger.stretches import CHUNK, Commands, Sendable, Stretch, numbered, turns
 from etsledger.ledger.tree import Tree, present_head
+from etsledger.ledger.publishing import Publish
 from etsledger.ledger.verify import Report, verify, verify_upcasting
 from etsledger.ledger.writer import Job, Writer
 
@@ -82,7 +83,13 @@ class Ledger:
     Safe between threads; after a fork the child opens its own connections.
     """
 
-    def __init__(self, store: Store, clock: Clock) -> None:
+    def __init__(
+        self,
+        store: Store,
+        clock: Clock,
+        publish: Publish | None = None,
+        publish_key: bytes | None = None,
+    ) -> None:
         self._store = store
         self._clock = clock
         self._writer = Writer(store, clock)
@@ -90,6 +97,9 @@ class Ledger:
 
     @classmethod
     def open(
+        self._publish, self._publish_key = publish, publish_key
+        self.unpublished: list[int] = []
+        """Positions of the closings whose heads could not be published."""
         cls,
         url: str | os.PathLike[str] | None = None,
         *,
@@ -101,9 +111,17 @@ class Ledger:
         """Opens the ledger at a URL (``sqlite:///FILE`` or ``postgresql://…``) or file path.
 
         ``create`` makes it if it is absent; ``lock_timeout`` is how long, in seconds, a write
-        waits for its turn. Raises StoreError, by the kind of what is wrong.
+        waits for its turn. ``publish`` is given the head of each closing that is accepted here
+        (``publish_heads``), signed with the PEM text of the private ``publish_key`` if there is
+        one; a failure of it is a warning of the outcome. Raises StoreError, by the kind of what
+        is wrong, KeyRefused.
+        publish: Publish | None = None,
+        publish_key: bytes | None = None,
         """
-        return cls(open_store(url, create, read_only, clock, lock_timeout), clock)
+        if publish_key is not None:
+            check_private_key(publish_key)
+        store = open_store(url, create, read_only, clock, lock_timeout)
+        return cls(store, clock, publish, publish_key)
 
     def close(self) -> None:
         """Closes the store."""
@@ -143,6 +161,7 @@ class Ledger:
     def apply(
         self,
         commands: Commands,
+        self._publish_closings([outcome])
         *,
         keep_going: bool = False,
         atomic: bool = False,
@@ -166,6 +185,9 @@ class Ledger:
                     raise stretch.error
                 yield from stretch.answers()
                 if stretch.stopped:
+            for stretch in stretches:
+                if stretch.done and stretch.error is None:
+                    self._publish_closings(stretch.outcomes)
                     return
 
     def _apply_whole(
@@ -193,8 +215,26 @@ class Ledger:
     def refusals(self, code: str | None = None) -> list[dict[str, Any]]:
         """The journal of refused commands, oldest first."""
         return journal.read(self._store, code)
+                self._publish_closings(stretch.outcomes)
 
     def names(self) -> list[NameRow]:
+    def _publish_closings(self, outcomes: Iterable[Outcome]) -> None:
+        """Publishes the head of each closing, as the log stood with it; never raises for it."""
+        if self._publish is None:
+            return
+        for outcome in outcomes:
+            for position in outcome.closings:
+                try:
+                    head = Tree(self._store).at(position)
+                    self._publish(self._told(head, self._publish_key))
+                except Exception as failure:  # noqa: BLE001 - whatever it was, the closing stands
+                    self.unpublished.append(position)
+                    warning = (
+                        f"the period is closed (position {position}), but its head was not "
+                        f"published: {failure}; 'etsledger head' prints the present one"
+                    )
+                    outcome.warnings = (*outcome.warnings, warning)
+
         """The names of individuals on file, in the order of the log, which has only a hash."""
         return read_names(self._store)
 
@@ -425,13 +465,15 @@ class Ledger:
         the time of this ledger's clock. The head of a store that was restored, and a signed
         one, also says its epoch. Raises KeyRefused.
         """
-        present, epoch = present_head(self._store), self.epoch
+        return self._told(present_head(self._store), key)
+
+    def _told(self, head: Head, key: bytes | None) -> Head:
+        """A head of this log with the store's epoch where it is to be said, signed with a key."""
+        epoch = self.epoch
         if key is None:
-            return present if epoch.is_first else present._replace(epoch=epoch)
+            return head if epoch.is_first else head._replace(epoch=epoch)
         signed_at = iso(self._clock())
-        return sign(
-            present._replace(epoch=epoch), key, store_id=epoch.store_id, signed_at=signed_at
-        )
+        return sign(head._replace(epoch=epoch), key, store_id=epoch.store_id, signed_at=signed_at)
 
     @property
     def epoch(self) -> Epoch:

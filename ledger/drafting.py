@@ -12,6 +12,7 @@ from datetime import datetime
 import msgspec
 
 from etsledger.domain.catalogue import apply, decide
+from etsledger.domain.closing import PeriodClosed
 from etsledger.domain.desk import Desk, registry_of
 from etsledger.domain.errors import DuplicateCommand, Refusal
 from etsledger.domain.events import Apart, Elsewhere, Event, Later
@@ -70,7 +71,8 @@ class Draft:
         self._desk: Desk | None = None
         self._saved = (0, 0, 0, 0)
         self._warnings: list[str] = []
-        """Of the command being decided."""
+        """Of the command being decided, like ``_closings``."""
+        self._closings: list[int] = []
         past.begin(scribe.state.position, self.entries, self.postings, may_merge=may_merge)
 
     def decide_all(
@@ -89,6 +91,8 @@ class Draft:
             command_id = prepared.command.id
             if self._warnings:
                 self._warnings = []
+            if self._closings:
+                self._closings = []
             try:
                 if command_id in accepted or command_id in known:
                     first = self._first_positions(prepared)
@@ -101,7 +105,10 @@ class Draft:
                 else:
                     positions = self._decide_events(prepared, None)
                 warnings = tuple(self._warnings)
-                outcomes.append(Outcome(command_id, "accepted", positions, warnings=warnings))
+                closings = tuple(self._closings)
+                outcomes.append(
+                    Outcome(command_id, "accepted", positions, None, None, warnings, closings)
+                )
             except Refusal as refusal:
                 self.refused.append((prepared, refusal))
                 outcomes.append(Outcome(command_id, "refused", (), refusal))
@@ -243,6 +250,8 @@ class Draft:
         legs = event.postings()
         apply(self._scribe, event, record, legs)
         self.head = entry.hash
+        if type(event) is PeriodClosed:
+            self._closings.append(position)
         self.entries.append(entry)
         self.postings.extend(rows_of(legs, position, registry_id, effective_at))
 

@@ -32,16 +32,17 @@ from etsledger.ledger.outcomes import Outcome
 from etsledger.ledger.proofs import Proof, Verdict, check_proof
 from etsledger.ledger.reconciliation import NearEvent, OutsideRow, ReconciliationRow
 from etsledger.ledger.signatures import new_key, read_public_key
+from etsledger.ledger.publishing import NotPublished, Publish, publish_heads
 from etsledger.ledger.stretches import Line
 from etsledger.ledger.verify import Finding, Report
 
 __all__ = [
     "Addition", "AllocationRow", "Backup", "BalanceExplanation", "BalanceRow", "BankingRow",
-    "Clock", "ComplianceRow", "ComplianceSummaryRow", "CreditRow", "EntityRow", "Epoch", "EventRow",
-    "Explanation", "Finding", "Head", "ImportRefused", "LeavingRow", "Ledger", "LedgerError",
-    "Line", "MarketRow", "NameRow", "NearEvent", "Outcome", "OutsideRow", "Proof",
-    "ProposalRow",
-    "ReconciliationRow", "Refusal", "Replay", "Report", "Restored", "StatementRow", "StoreError",
-    "SupplyRow", "Verdict", "WhatIf", "YearExplanation", "check_proof", "new_key", "read_head",
-    "read_heads", "read_public_key", "restore", "system_clock",
+    "Clock", "ComplianceRow", "ComplianceSummaryRow", "CreditRow", "Cursor", "EntityRow", "Epoch",
+    "EventRow", "Explanation", "Extract", "ExtractVerdict", "Finding", "Head", "ImportRefused",
+    "LeavingRow", "Ledger", "LedgerError", "Line", "MarketRow", "NameRow", "NearEvent",
+    "NotPublished", "Outcome", "OutsideRow", "Proof", "ProposalRow", "Publish", "ReconciliationRow",
+    "Refusal", "Replay", "Report", "Restored", "StatementRow", "StoreError", "SupplyRow", "Verdict",
+    "WhatIf", "YearExplanation", "check_extract", "check_proof", "new_key", "publish_heads",
+    "read_head", "read_heads", "read_public_key", "restore", "system_clock",
 ]  # fmt: skip

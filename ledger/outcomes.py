@@ -21,6 +21,8 @@ class Outcome(msgspec.Struct, gc=False):
     refusal: Refusal | None = None
     line: int | None = None
     warnings: tuple[str, ...] = ()
+    closings: tuple[int, ...] = ()
+    """The positions at which it closed a period."""
 
     def as_dict(self) -> dict[str, Any]:
         """``{"id", "line", "outcome", "positions", "refusal"?}`` as ``apply`` prints it."""

@@ -67,6 +67,11 @@ def read_public_key(text: bytes) -> str:
     return key.public_bytes_raw().hex()
 
 
+def check_private_key(text: bytes) -> None:
+    """Raises KeyRefused for a text that is no private key to sign with."""
+    _private(text)
+
+
 def sign(head: Head, key: bytes, *, store_id: str, signed_at: str) -> Head:
     """The head, signed with the private key of a PEM file. Raises KeyRefused."""
     private = _private(key)
