@@ -58,12 +58,12 @@ from etsledger.ledger.outcomes import Outcome
 from etsledger.ledger.portable import export_lines, import_lines
 from etsledger.ledger.proofs import Proof
 from etsledger.ledger.provenance import TraceRow
+from etsledger.ledger.publishing import Publish
 from etsledger.ledger.reconciliation import OutsideRow, ReconciliationRow
 from etsledger.ledger.signatures import check_private_key, sign
 from etsledger.ledger.store import Store
 from etsledger.ledger.stretches import CHUNK, Commands, Sendable, Stretch, numbered, turns
 from etsledger.ledger.tree import Tree, present_head
-from etsledger.ledger.publishing import Publish
 from etsledger.ledger.verify import Report, verify, verify_upcasting
 from etsledger.ledger.writer import Job, Writer
 
@@ -92,14 +92,14 @@ class Ledger:
     ) -> None:
         self._store = store
         self._clock = clock
+        self._publish, self._publish_key = publish, publish_key
+        self.unpublished: list[int] = []
+        """Positions of the closings whose heads could not be published."""
         self._writer = Writer(store, clock)
         self._loaded_books: Books | None = None
 
     @classmethod
     def open(
-        self._publish, self._publish_key = publish, publish_key
-        self.unpublished: list[int] = []
-        """Positions of the closings whose heads could not be published."""
         cls,
         url: str | os.PathLike[str] | None = None,
         *,
@@ -107,6 +107,8 @@ class Ledger:
         read_only: bool = False,
         clock: Clock = system_clock,
         lock_timeout: float = LOCK_TIMEOUT,
+        publish: Publish | None = None,
+        publish_key: bytes | None = None,
     ) -> Self:
         """Opens the ledger at a URL (``sqlite:///FILE`` or ``postgresql://…``) or file path.
 
@@ -115,8 +117,6 @@ class Ledger:
         (``publish_heads``), signed with the PEM text of the private ``publish_key`` if there is
         one; a failure of it is a warning of the outcome. Raises StoreError, by the kind of what
         is wrong, KeyRefused.
-        publish: Publish | None = None,
-        publish_key: bytes | None = None,
         """
         if publish_key is not None:
             check_private_key(publish_key)
@@ -156,12 +156,12 @@ class Ledger:
         outcome = self._writer.submit(job)[0]
         if outcome.refusal is not None:
             raise outcome.refusal
+        self._publish_closings([outcome])
         return outcome
 
     def apply(
         self,
         commands: Commands,
-        self._publish_closings([outcome])
         *,
         keep_going: bool = False,
         atomic: bool = False,
@@ -181,13 +181,13 @@ class Ledger:
         for stretches in turns(commands, chunk, keep_going):
             self._writer.submit_stream(stretches)
             for stretch in stretches:
+                if stretch.done and stretch.error is None:
+                    self._publish_closings(stretch.outcomes)
+            for stretch in stretches:
                 if stretch.error is not None:
                     raise stretch.error
                 yield from stretch.answers()
                 if stretch.stopped:
-            for stretch in stretches:
-                if stretch.done and stretch.error is None:
-                    self._publish_closings(stretch.outcomes)
                     return
 
     def _apply_whole(
@@ -210,14 +210,9 @@ class Ledger:
                 )
             else:
                 self._writer.submit(stretch)
+                self._publish_closings(stretch.outcomes)
         return stretch.answers()
 
-    def refusals(self, code: str | None = None) -> list[dict[str, Any]]:
-        """The journal of refused commands, oldest first."""
-        return journal.read(self._store, code)
-                self._publish_closings(stretch.outcomes)
-
-    def names(self) -> list[NameRow]:
     def _publish_closings(self, outcomes: Iterable[Outcome]) -> None:
         """Publishes the head of each closing, as the log stood with it; never raises for it."""
         if self._publish is None:
@@ -235,6 +230,11 @@ class Ledger:
                     )
                     outcome.warnings = (*outcome.warnings, warning)
 
+    def refusals(self, code: str | None = None) -> list[dict[str, Any]]:
+        """The journal of refused commands, oldest first."""
+        return journal.read(self._store, code)
+
+    def names(self) -> list[NameRow]:
         """The names of individuals on file, in the order of the log, which has only a hash."""
         return read_names(self._store)
 

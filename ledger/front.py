@@ -30,9 +30,9 @@ from etsledger.ledger.heads import Epoch, Head, read_head, read_heads
 from etsledger.ledger.names import NameRow
 from etsledger.ledger.outcomes import Outcome
 from etsledger.ledger.proofs import Proof, Verdict, check_proof
+from etsledger.ledger.publishing import NotPublished, Publish, publish_heads
 from etsledger.ledger.reconciliation import NearEvent, OutsideRow, ReconciliationRow
 from etsledger.ledger.signatures import new_key, read_public_key
-from etsledger.ledger.publishing import NotPublished, Publish, publish_heads
 from etsledger.ledger.stretches import Line
 from etsledger.ledger.verify import Finding, Report
 
