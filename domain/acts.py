@@ -45,6 +45,8 @@ ACTS: Final[dict[str, Acts]] = {
     "register_entity": Acts(provinces=("province",)),
     "set_entity_status": Acts(entities=("entity",), qualifier="status"),
     "leave_registry": _YEAR,
+    "amend_entity": Acts(entities=("entity",), provinces=("province",)),
+    "succeed_entity": Acts(entities=("entity", "heirs"), qualifier="kind"),
     "open_account": Acts(
         entities=("entity",), provinces=("province",), qualifier="kind", kind_of_account="kind"
     ),
@@ -70,6 +72,8 @@ ACTS: Final[dict[str, Acts]] = {
     "release_pledge": Acts(claim=("pledge", "pledges")),
     # units
     "opening_balance": Acts(targets=("account",)),
+    "opening_year": _YEAR,
+    "opening_banking": _YEAR,
     "issue": Acts(targets=("to",)),
     "distribute": Acts(sources=("source",), targets=("to",)),
     "reserve": Acts(default_source="authority"),

@@ -178,7 +178,10 @@ def acted_on(command: Command, desk: Desk) -> Acted:
 
 def _named(command: Command, fields: tuple[str, ...]) -> tuple[str, ...]:
     given = (getattr(command, field) for field in fields)
-    return tuple(one for one in given if one is not None)
+    found: list[str] = []
+    for one in given:
+        found.extend(one if isinstance(one, tuple) else () if one is None else (one,))  # pyright: ignore[reportUnknownArgumentType]
+    return tuple(found)
 
 
 def _default(kind: str, entities: tuple[str, ...], desk: Desk) -> tuple[str, ...]:
