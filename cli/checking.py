@@ -10,6 +10,7 @@ from etsledger.cli.output import Output, output_option
 from etsledger.cli.trust import public_key_option, read_kept_head, read_key_file
 
 if TYPE_CHECKING:
+    from etsledger.ledger.extracts import ExtractVerdict
     from etsledger.ledger.proofs import Verdict
 
 
@@ -24,38 +25,55 @@ if TYPE_CHECKING:
 def check_proof(
     file: IO[bytes], kept: IO[bytes], key_file: IO[bytes] | None, output: Output
 ) -> None:
-    """Check a proof that 'etsledger prove' wrote to FILE, without any store.
+    """Check what 'etsledger prove' or 'extract' wrote to FILE, without any store.
 
-    Exits 1, and says what is wrong, unless the event in clear is that of the record, the
-    record is in the log of the kept head, and the log only grew between the two heads of the
+    Exits 1, and says what is wrong, unless each event in clear is that of its record, the
+    record is in the log of the kept head, and the log only grew between the two heads of a
     proof. 'etsledger-check-proof' is the same as a program of its own.
 
     \b
     Example:
       etsledger check-proof proof.json --head kept-elsewhere.json --public-key key.pem.pub
     """
+    from etsledger.ledger.extracts import check_extract, is_extract
     from etsledger.ledger.proofs import check_proof as check
 
     head = read_kept_head(kept)
     assert head is not None
-    verdict = check(file.read(), head, public_key=read_key_file(key_file))
+    text, public_key = file.read(), read_key_file(key_file)
+    verdict = (check_extract if is_extract(text) else check)(text, head, public_key=public_key)
     output.one(verdict.as_dict(), lambda: verdict_in_words(verdict))
     if not verdict.ok:
         raise click.exceptions.Exit(REFUSED)
 
 
-def verdict_in_words(verdict: "Verdict") -> str:
-    """What checking a proof found, for people."""
-    if verdict.ok and verdict.event is not None:
-        event, head = verdict.event, verdict.head
-        signed = head.signed
+def verdict_in_words(verdict: "Verdict | ExtractVerdict") -> str:
+    """What checking a proof or an extract found, for people."""
+    if verdict.ok:
+        head, signed = verdict.head, verdict.head.signed
         by = f", signed by {signed.public_key} at {signed.signed_at}" if signed else ""
         return (
-            f"proven: {event['type']} of command {event['command_id']!r} is the event at position "
-            f"{event['position']} of the log whose head at position {head.position} was kept{by}"
+            f"proven: {_what(verdict)} of the log whose head at position {head.position} was "
+            f"kept{by}"
         )
     lines = [f"{one.check}: {one.message}" for one in verdict.wrong]
     return "\n".join([*lines, f"not proven: {len(lines)} findings"])
+
+
+def _what(verdict: "Verdict | ExtractVerdict") -> str:
+    """What was proven, once nothing is wrong."""
+    from etsledger.ledger.proofs import Verdict
+
+    if isinstance(verdict, Verdict):
+        event = verdict.event or {}
+        return (
+            f"{event['type']} of command {event['command_id']!r} is the event at position "
+            f"{event['position']}"
+        )
+    given = verdict.extract
+    assert given is not None
+    number = len(given.facts)
+    return f"{number:,} facts of entity {given.entity!r} are events"
 
 
 def main() -> None:

@@ -1,8 +1,7 @@
 """``events``: the log, and a feed of what is added to it."""
 
-import time
-from collections.abc import Iterator
-from typing import TYPE_CHECKING, TypedDict
+from pathlib import Path
+from typing import TypedDict
 
 import click
 
@@ -11,10 +10,6 @@ from etsledger.cli.output import Output, output_option
 from etsledger.cli.stores import Settings, note_unknown, pass_settings
 from etsledger.cli.streams import encode_line, write
 
-if TYPE_CHECKING:
-    from etsledger.ledger import EventRow, Ledger
-
-_WAIT = 0.2
 _BACK_DATED = ("lag_seconds", "would_have_refused")
 
 
@@ -46,6 +41,15 @@ class _Filters(TypedDict):
 @click.option(
     "--follow", is_flag=True, help="Wait for more, as JSON lines, until Ctrl-C or --limit."
 )
+@click.option(
+    "--cursor", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE",
+    help="With --follow: go on where FILE says, and keep there how far the lines were written.",
+)  # fmt: skip
+@click.option(
+    "--acknowledged", is_flag=True,
+    help="With --cursor: keep only what the reader has written back to standard input, the "
+    "position of each event it has dealt with, a line each.",
+)  # fmt: skip
 @output_option
 @pass_settings
 def events(
@@ -61,20 +65,28 @@ def events(
     limit: int | None,
     back_dated: bool,
     follow: bool,
+    cursor: Path | None,
+    acknowledged: bool,
     output: Output,
 ) -> None:
     """Show the log, oldest first: all of it unless limited.
 
     A program that follows the log remembers the last position it has dealt with, and asks
-    for --from-position one more when it starts again. --back-dated adds the lag in seconds
+    for --from-position one more when it starts again; or it has --cursor remember it: then
+    each event is given at least once, whatever dies. --back-dated adds the lag in seconds
     and, for a freeze, the positions of what it would have refused had it been known.
 
     \b
     Example:
       etsledger events --account crrc-1 --type UnitsTransferred
       etsledger events --follow --from-position 1201
+      etsledger events --follow --cursor feed.json >> feed.jsonl
     """
     _check_types(types)
+    if cursor is not None and not follow:
+        raise click.UsageError("--cursor is of --follow: give both")
+    if acknowledged and cursor is None:
+        raise click.UsageError("--acknowledged says what --cursor keeps: give both")
     filters: _Filters = {
         "registry": registry, "account": account, "entity": entity, "types": types,
         "as_of": as_of, "back_dated": back_dated,
@@ -84,9 +96,7 @@ def events(
             raise click.UsageError("--follow shows what becomes known: it takes no --known-at")
         if output.asked and output.form != "jsonl":
             raise click.UsageError("--follow writes JSON lines: --format jsonl")
-        with settings.open() as ledger:
-            for row in _follow(ledger, filters, from_position, to_position, limit):
-                write(encode_line(row), flush=True)
+        _follow(settings, filters, from_position, to_position, limit, cursor, acknowledged)
         return
 
     from etsledger.ledger import EventRow
@@ -117,20 +127,22 @@ def _check_types(types: tuple[str, ...]) -> None:
 
 
 def _follow(
-    ledger: "Ledger", filters: _Filters, start: int, end: int | None, limit: int | None
-) -> Iterator["EventRow"]:
-    """The events from a position on as they come, each once."""
-    left = limit
-    while left is None or left > 0:
-        head = ledger.store.head_position()
-        upto = head if end is None else min(head, end)
-        if upto >= start:
-            for row in ledger.events(**filters, from_position=start, to_position=upto, limit=left):
-                yield row
-                if left is not None:
-                    left -= 1
-            start = upto + 1
-        if end is not None and start > end:
-            return
-        if left is None or left > 0:
-            time.sleep(_WAIT)
+    settings: Settings,
+    filters: _Filters,
+    start: int,
+    until: int | None,
+    limit: int | None,
+    cursor: Path | None,
+    acknowledged: bool,
+) -> None:
+    """Writes the events from a position on as they come."""
+    from etsledger.cli.feeding import FlushedCursor, Reader
+
+    reader = Reader(answers=acknowledged)
+    with settings.open() as ledger:
+        for row in ledger.follow(
+            **filters, cursor=None if cursor is None else FlushedCursor(cursor), after=start - 1,
+            until=until, limit=limit, pause=reader.pause,
+            acknowledged=reader.acknowledged if acknowledged else None,
+        ):  # fmt: skip
+            write(encode_line(row), flush=True)

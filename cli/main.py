@@ -38,6 +38,7 @@ COMMANDS = {
     "verify": "etsledger.cli.trust:verify",
     "head": "etsledger.cli.trust:head",
     "prove": "etsledger.cli.proving:prove",
+    "extract": "etsledger.cli.proving:extract",
     "check-proof": "etsledger.cli.checking:check_proof",
     "export": "etsledger.cli.portable:export",
     "import": "etsledger.cli.portable:import_",

@@ -1,9 +1,10 @@
-"""``prove``: that one event is in the log, for somebody who may not see the rest."""
+"""``prove`` and ``extract``: one event, or one entity's, for who may not see the rest."""
 
 from typing import IO
 
 import click
 
+from etsledger.cli.options import NAME, registry_option
 from etsledger.cli.stores import Settings, pass_settings
 from etsledger.cli.streams import write
 from etsledger.cli.trust import read_kept_head
@@ -32,3 +33,28 @@ def prove(settings: Settings, position: int, kept: IO[bytes] | None) -> None:
     with settings.open() as ledger:
         proof = ledger.prove(position, head)
     write(proof.to_bytes(), flush=True)
+
+
+@click.command()
+@click.argument("entity", type=NAME)
+@registry_option
+@click.option(
+    "--head", "kept", type=click.File("rb"), metavar="FILE",
+    help="Up to this head that was kept, as 'etsledger head' printed it. Default: the present.",
+)  # fmt: skip
+@pass_settings
+def extract(settings: Settings, entity: str, registry: str | None, kept: IO[bytes] | None) -> None:
+    """Write the facts of one ENTITY, each with a proof that it is in the log.
+
+    They are the events that 'etsledger events --entity' shows: those that name the entity or
+    one of its accounts, and no others. Whoever has the head checks them without the ledger.
+
+    \b
+    Example:
+      etsledger extract crrc --head kept-elsewhere.json > crrc.json
+      etsledger check-proof crrc.json --head kept-elsewhere.json
+    """
+    head = read_kept_head(kept)
+    with settings.open() as ledger:
+        found = ledger.extract(entity, registry=registry, head=head)
+    write(found.to_bytes(), flush=True)

@@ -1,6 +1,7 @@
 """The front door: open a ledger, send it commands, ask it questions."""
 
 import os
+import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final, Self, Unpack
@@ -26,6 +27,7 @@ from etsledger.ledger.books import (
     EventRow,
     EventsQuestion,
     ExplainBalanceQuestion,
+    FollowQuestion,
     Instants,
     KnownAt,
     LeavingQuestion,
@@ -50,7 +52,10 @@ from etsledger.ledger.clock import Clock, system_clock
 from etsledger.ledger.commandfile import prepare
 from etsledger.ledger.comparisons import Addition, Replay, WhatIf
 from etsledger.ledger.epochs import Epochs
+from etsledger.ledger.errors import ProofRefused
 from etsledger.ledger.explanations import BalanceExplanation, Explanation, YearExplanation
+from etsledger.ledger.extracts import Extract
+from etsledger.ledger.feed import Cursor, Feed, Point
 from etsledger.ledger.heads import Epoch, Head
 from etsledger.ledger.names import NameRow, forget_names, read_names
 from etsledger.ledger.opening import open_store
@@ -374,6 +379,40 @@ class Ledger:
         """
         return self._books.events(**question)
 
+    def follow(
+        self,
+        *,
+        cursor: Cursor | str | os.PathLike[str] | None = None,
+        after: int = 0,
+        until: int | None = None,
+        limit: int | None = None,
+        wait: bool = True,
+        pause: Callable[[float], object] = time.sleep,
+        acknowledged: Callable[[], int] | None = None,
+        **question: Unpack[FollowQuestion],
+    ) -> Iterator[EventRow]:
+        """The log as a change feed: the events after a position as they come.
+
+        ``cursor`` is a file that remembers how far its reader has come, and where the feed goes
+        on when it is there; else it begins ``after`` a position. It moves when the next event
+        is asked for, so that each is given at least once. Ends at the position ``until``, after
+        ``limit`` events, or unless told to ``wait`` with the last there is; ``pause`` waits some
+        seconds for more. Where the events are dealt with elsewhere, ``acknowledged`` says up
+        to which position. Raises FeedBroken for a log that is not the one the cursor has read,
+        ValueError for a text that is no time.
+        """
+        if cursor is not None and not isinstance(cursor, Cursor):
+            cursor = Cursor(cursor)
+
+        def select(first: int, last: int) -> Iterator[EventRow]:
+            return self.events(**question, from_position=first, to_position=last)
+
+        feed = Feed(
+            self._store, select, cursor=cursor, pause=pause, acknowledged=acknowledged,
+            start=(cursor.read() if cursor is not None else None) or Point(after, ""),
+        )  # fmt: skip
+        return feed.follow(until, limit, wait=wait)
+
     def report(self, subject: str, **question: Unpack[ReportQuestion]) -> str:
         """One self-contained HTML page on an entity or a registry, to hand to a regulator.
 
@@ -498,6 +537,26 @@ class Ledger:
         event, or the head is of another history; StoreDamaged.
         """
         return Tree(self._store).prove(position, head)
+
+    def extract(
+        self, entity: str, *, registry: str | None = None, head: Head | None = None
+    ) -> Extract:
+        """One entity's facts, as ``events(entity=…)`` gives them, with a proof for each.
+
+        Up to a ``head`` that was kept, or to the present one. Raises ProofRefused for an entity
+        that the log does not know by then, and for a head of another history; StoreDamaged.
+        """
+        tree = Tree(self._store)
+        known = tree.head if head is None else head
+        rows = self.events(entity=entity, registry=registry, to_position=known.position)
+        positions = [row["position"] for row in rows]
+        if not positions:
+            where = "" if registry is None else f" in registry {registry!r}"
+            raise ProofRefused(
+                f"the log up to position {known.position} has nothing of an entity "
+                f"{entity!r}{where}"
+            )
+        return tree.extract(entity, registry, positions, known)
 
     def verify(
         self,

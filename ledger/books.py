@@ -458,6 +458,17 @@ class EventsQuestion(Viewpoint, total=False):
     back_dated: bool
 
 
+class FollowQuestion(TypedDict, total=False):
+    """What narrows a feed of events."""
+
+    registry: str | None
+    account: str | None
+    entity: str | None
+    types: Sequence[str]
+    as_of: When
+    back_dated: bool
+
+
 class ReportQuestion(Viewpoint, total=False):
     """What narrows a report; ``lang`` is "en" or "zh"."""
 

@@ -26,6 +26,8 @@ from etsledger.ledger.clock import Clock, system_clock
 from etsledger.ledger.comparisons import Addition, Replay, WhatIf
 from etsledger.ledger.errors import ImportRefused, LedgerError, StoreError
 from etsledger.ledger.explanations import BalanceExplanation, Explanation, YearExplanation
+from etsledger.ledger.extracts import Extract, ExtractVerdict, check_extract
+from etsledger.ledger.feed import Cursor
 from etsledger.ledger.heads import Epoch, Head, read_head, read_heads
 from etsledger.ledger.names import NameRow
 from etsledger.ledger.outcomes import Outcome

@@ -62,7 +62,7 @@ class Proof(NamedTuple):
 
     def to_bytes(self) -> bytes:
         """The file that ``prove`` writes: one line of JSON."""
-        return _dumps(self.as_dict()).encode() + b"\n"
+        return one_line(self.as_dict()).encode() + b"\n"
 
 
 class Wrong(NamedTuple):
@@ -120,19 +120,19 @@ def clear_event(record: Mapping[str, Any], digest: str) -> dict[str, Any]:
 def read_proof(text: str | bytes) -> Proof:
     """A proof as ``prove`` wrote it. Raises ProofRefused."""
     try:
-        raw = _object(json.loads(text, object_pairs_hook=_once), _MEMBERS)
+        raw = members_of(json.loads(text, object_pairs_hook=each_once), _MEMBERS)
         if raw["format"] != FORMAT:
             raise ValueError(f"its format is {raw['format']!r}, this program knows {FORMAT!r}")
         since = raw["since"]
         if since is not None:
-            since = _object(since, _SINCE)
-            since = Since(_head(since["head"]), _path(since["last"]), _path(since["path"]))
+            since = members_of(since, _SINCE)
+            since = Since(head_in(since["head"]), path_in(since["last"]), path_in(since["path"]))
         event, record = raw["event"], raw["record"]
         if not (isinstance(event, dict) and isinstance(record, str)):
             raise ValueError("its event or record is none")
         event = cast(dict[str, Any], event)
-        last, path = _path(raw["last"]), _path(raw["path"])
-        return Proof(event, record, _head(raw["head"]), last, path, since)
+        last, path = path_in(raw["last"]), path_in(raw["path"])
+        return Proof(event, record, head_in(raw["head"]), last, path, since)
     except (ValueError, RecursionError, ImportRefused) as error:
         raise ProofRefused(f"this is no proof as `etsledger prove` writes it: {error}") from None
 
@@ -148,8 +148,15 @@ def check_proof(text: str | bytes, kept: Head, *, public_key: str | None = None)
         proof = read_proof(text)
     except ProofRefused as error:
         return Verdict([*wrong, Wrong("file", error.message)], None, kept)
-    wrong += [*_record(proof), *_paths(proof), *_kept(proof, kept)]
+    wrong += wrong_in(proof, kept)
     return Verdict(wrong, proof.event, kept)
+
+
+def wrong_in(proof: Proof, kept: Head) -> Iterator[Wrong]:
+    """All that is wrong with a proof against the head that was kept."""
+    yield from _record(proof)
+    yield from _paths(proof)
+    yield from _kept(proof, kept)
 
 
 # -- the parts of it -------------------------------------------------------------------------
@@ -163,7 +170,7 @@ def _record(proof: Proof) -> Iterator[Wrong]:
             proof.record, object_pairs_hook=_in_order, parse_float=_no_number,
             parse_constant=_no_number,
         )  # fmt: skip
-        if _dumps(record) != proof.record:
+        if one_line(record) != proof.record:
             raise ValueError("there are blanks or escapes in it")
         clear = clear_event(record, digest)
     except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
@@ -261,22 +268,24 @@ def _differences(said: Any, sealed: Any, place: str = "") -> Iterator[tuple[str,
                 yield where, _short(one, name), _short(other, name)
             else:
                 yield from _differences(one[name], other[name], where)
-    elif _dumps(said) != _dumps(sealed):
-        yield place, _dumps(said)[:80], _dumps(sealed)[:80]
+    elif one_line(said) != one_line(sealed):
+        yield place, one_line(said)[:80], one_line(sealed)[:80]
 
 
 def _short(members: Mapping[str, Any], name: str) -> str:
-    return _dumps(members[name])[:80] if name in members else "nothing"
+    return one_line(members[name])[:80] if name in members else "nothing"
 
 
 # -- strict JSON -----------------------------------------------------------------------------
 
 
-def _dumps(value: Any) -> str:
+def one_line(value: Any) -> str:
+    """JSON without blanks."""
     return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
 
 
-def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+def each_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """The members of an object. Raises ValueError when one stands in it twice."""
     members = dict(pairs)
     if len(members) != len(pairs):
         raise ValueError("a member stands in it twice")
@@ -295,7 +304,8 @@ def _no_number(text: str) -> Any:
     raise ValueError(f"{text} is no whole number")
 
 
-def _object(value: Any, members: set[str]) -> dict[str, Any]:
+def members_of(value: Any, members: set[str]) -> dict[str, Any]:
+    """An object with just these members. Raises ValueError."""
     if not isinstance(value, dict):
         raise ValueError("there is no object where one is due")
     given = cast(dict[str, Any], value)
@@ -305,14 +315,16 @@ def _object(value: Any, members: set[str]) -> dict[str, Any]:
     return given
 
 
-def _head(value: Any) -> Head:
-    head = read_head(_dumps(value))
-    if head.root is None or head.signed is not None:
+def head_in(value: Any) -> Head:
+    """The head in a proof: with a root, unsigned. Raises ValueError, ImportRefused."""
+    head = read_head(one_line(value))
+    if head.root is None or head != head.point:
         raise ValueError("a head in it has no root, or more than a root")
     return head
 
 
-def _path(value: Any) -> list[str]:
+def path_in(value: Any) -> list[str]:
+    """A path in a proof, in hex. Raises ValueError."""
     if not isinstance(value, list) or len(cast(list[Any], value)) > _LONGEST:
         raise ValueError("a path in it is none")
     path = cast(list[Any], value)

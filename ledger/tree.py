@@ -15,6 +15,7 @@ from sqlalchemy import insert
 from sqlalchemy.exc import SQLAlchemyError
 
 from etsledger.ledger.errors import ProofRefused, StoreDamaged
+from etsledger.ledger.extracts import Extract, ProvenFact
 from etsledger.ledger.heads import Head
 from etsledger.ledger.merkle import (
     Frontier,
@@ -39,6 +40,8 @@ ABOVE: Final = 4
 LAG: Final = 200
 """Positions the kept nodes may lag before a reader asks for the lock to keep more."""
 _FILL: Final = 200_000
+_TOGETHER: Final = 50
+"""Events of an extract whose paths are read in one statement."""
 
 
 def kept_frontier(store: Store) -> Frontier:
@@ -144,8 +147,37 @@ class Tree:
         """The path of the last leaf of the tree of a size."""
         return [step.hex() for step in self._roots(inclusion_spans(size - 1, size))]
 
+    def extract(
+        self, entity: str, registry: str | None, positions: Sequence[int], head: Head
+    ) -> Extract:
+        """Events of an entity, each with its path to a head of this log.
+
+        Raises ProofRefused, StoreDamaged.
+        """
+        size, facts = self._ours(head).position, list[ProvenFact]()
+        for start in range(0, len(positions), _TOGETHER):
+            some = positions[start : start + _TOGETHER]
+            spans = [inclusion_spans(position - 1, size) for position in some]
+            roots = iter(self._roots([span for path in spans for span in path]))
+            for row, path in zip(self._store.rows_at(some), spans, strict=True):
+                digest, body = split(row.state)
+                steps = [next(roots).hex() for _ in path]
+                record = body.decode()
+                facts.append(ProvenFact(clear_event(_loads(record), digest), steps, record))
+        return Extract(entity, registry, head.point, self._last(size), facts)
+
     def _since(self, older: Head) -> Since:
         """The path from an earlier head. Raises ProofRefused when it is none of this log."""
+        head, ours = self.head, self._ours(older)
+        path = self._roots(consistency_spans(older.position, head.position))
+        root = bytes.fromhex(ours.root or "")
+        roots = roots_by_consistency(older.position, head.position, root, path)
+        if roots[1].hex() != head.root:
+            raise _not_ours()
+        return Since(older.point, self._last(older.position), [step.hex() for step in path])
+
+    def _ours(self, older: Head) -> Head:
+        """The head of this log at the position of a kept one, which it must equal."""
         head = self.head
         if older.root is None:
             raise ProofRefused("the head given has no Merkle root, so no path leads from it")
@@ -161,12 +193,7 @@ class Tree:
                 f"{ours.root}, the head given has {older.hash} and {older.root}: it is of "
                 "another history"
             )
-        path = self._roots(consistency_spans(older.position, head.position))
-        root = bytes.fromhex(ours.root or "")
-        roots = roots_by_consistency(older.position, head.position, root, path)
-        if roots[1].hex() != head.root:
-            raise _not_ours()
-        return Since(older.point, self._last(older.position), [step.hex() for step in path])
+        return ours
 
     # -- nodes ---------------------------------------------------------------------------
 

@@ -73,11 +73,13 @@ def _rows(
         return
     wanted: list[set[int]] = []
     if account:
-        wanted.append(_of_account(store, parties, account, upto))
+        wanted.append(_of_account(store, parties, account, upto, from_position - 1))
     if entity:
         of_entity = {fact.position for fact in parties.facts(upto, entity=entity)}
         for own in parties.of_entity(entity, upto):
-            of_entity |= _of_account(store, parties, own.account, upto, own.registry)
+            of_entity |= _of_account(
+                store, parties, own.account, upto, from_position - 1, own.registry
+            )
         wanted.append(of_entity)
     both = wanted[0].intersection(*wanted[1:])
     positions = sorted(p for p in both if p >= from_position)
@@ -86,10 +88,16 @@ def _rows(
 
 
 def _of_account(
-    store: Store, parties: Parties, account: str, upto: int, registry: str | None = None
+    store: Store,
+    parties: Parties,
+    account: str,
+    upto: int,
+    after: int,
+    registry: str | None = None,
 ) -> set[int]:
     """Positions that concern an account id, in one registry or in every one that has it."""
-    found = (*parties.facts(upto, account=account), *movements(store, upto, account))
+    moved = movements(store, upto, account, after=after)
+    found = (*parties.facts(upto, account=account), *moved)
     return {one.position for one in found if registry in (None, one.registry)}
 
 

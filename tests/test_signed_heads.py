@@ -278,7 +278,7 @@ def test_a_signed_head_is_kept_and_verified(store: Path, tmp_path: Path) -> None
     assert ask(store, "verify", "--chain", "--head", str(head))["ok"] is True
     table = ok(store, "head", "--sign", str(key), "--format", "table")
     assert [line.split()[0] for line in table.splitlines()] == [
-        "position", "hash", "root", "store", "signed", "key",
+        "position", "hash", "root", "store", "epoch", "signed", "key",
     ]  # fmt: skip
     unsigned = tmp_path / "unsigned.json"
     unsigned.write_text(json.dumps(plain), "utf-8")
