@@ -195,6 +195,7 @@ def _first_or_superseding(command: FinaliseAllocation, book: YearBook, desk: Des
         )  # fmt: skip
     for grant in book.grants:
         desk.not_before(grant.at, f"allocation {grant.command!r}")
+    desk.not_before_succession(command.entity, desk.entity(command.entity))
 
 
 def _calculation(

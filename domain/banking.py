@@ -108,15 +108,15 @@ def _calculation(desk: Desk, entity_id: str, entity: Entity, carried: int) -> Ba
         entity,
         registry.years.get(entity_id, {}),
         desk.effective_at,
-        sales=_sales(desk, entity_id, table),
-        holdings=_holdings(desk, entity_id, table),
+        sales=sales_to_carry(desk, entity_id, table),
+        holdings=holdings_to_carry(desk, entity_id, table),
         carried=carried,
     )
     assert found is not None
     return found
 
 
-def _sales(desk: Desk, entity_id: str, table: "BankingTable") -> dict[str, int]:
+def sales_to_carry(desk: Desk, entity_id: str, table: "BankingTable") -> dict[str, int]:
     """Net sales by unit in the window, up to the effective time (rule N-BANK-2)."""
     registry, at = desk.registry, desk.effective_at
     today = min(parse_instant(table.trades_to), at)
@@ -131,7 +131,8 @@ def _sales(desk: Desk, entity_id: str, table: "BankingTable") -> dict[str, int]:
     return sold
 
 
-def _holdings(desk: Desk, entity_id: str, table: "BankingTable") -> dict[str, int]:
+def holdings_to_carry(desk: Desk, entity_id: str, table: "BankingTable") -> dict[str, int]:
+    """What its accounts held by unit when holdings are counted (rule N-BANK-3)."""
     at = snapshot_at(table, desk.effective_at)
     found: dict[str, int] = {}
     for account_id in desk.registry.owned.get(entity_id, ()):
@@ -175,6 +176,7 @@ def decide(command: CarryOver, desk: Desk) -> UnitsCarriedOver:
             f"included ({table.source}); this is {iso(desk.effective_at)}",
             apply_from=table.apply_from, apply_to=table.apply_to,
         )  # fmt: skip
+    desk.not_before_succession(command.entity, entity)
     carried = sum(one.quantity for one in desk.registry.carried.get(command.entity, ()))
     found = _calculation(desk, command.entity, entity, carried)
     _eligible(command, table, found, desk)

@@ -155,6 +155,9 @@ def _late_years(
 ) -> tuple[str, ...]:
     """Rule N-BANK-4: why the entity may not; a year without an obligation is not late."""
     found: list[str] = []
+    gone = entity.gone_at(at)
+    if gone is not None:
+        found.append(f"{', '.join(name for name, _ in gone.successors)} took over from it")
     for year in table.on_time_years:
         stood = standing(rules, entity, year, seen(books.get(year, EMPTY), at, upto), at)
         if stood.status in LATE:

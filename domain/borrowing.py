@@ -111,6 +111,7 @@ def decide(command: Borrow, desk: Desk) -> UnitsBorrowed:
     desk.may_send(source_id, source, unit)
     desk.may_receive(account_id, account, unit)
     desk.route("borrow", unit, source, account)
+    desk.not_before_succession(command.entity, entity)
     _gap_reached(command, table, verified, approved)
     limit = borrowable(table, verified - approved)
     _within(command, limit, lender_year, lender_limit, desk)

@@ -46,6 +46,8 @@ from etsledger.domain import (
     recalls,
     reconciliation,
     registries,
+    succeeding,
+    succession,
     surrender,
     trading,
     transfers,
@@ -119,6 +121,7 @@ COMMANDS: dict[str, tuple[type[Command], Decide]] = {
     "set_entity_status": (entities.SetEntityStatus, entities.decide_status),
     "leave_registry": (leaving.LeaveRegistry, leaving.decide),
     "amend_entity": (amending.AmendEntity, amending.decide),
+    "succeed_entity": (succession.SucceedEntity, succeeding.decide),
     "open_account": (accounts.OpenAccount, accounts.decide_opening),
     "close_account": (accounts.CloseAccount, accounts.decide_closing),
     "register_actor": (actors.RegisterActor, actors.decide_registration),
@@ -198,6 +201,7 @@ EVENTS: dict[type[Event], Evolve | None] = {
     entities.EntityStatusSet: entities.evolve_status,
     leaving.EntityLeft: leaving.evolve,
     amending.EntityAmended: amending.evolve,
+    succession.EntitySucceeded: succession.evolve,
     accounts.AccountOpened: accounts.evolve_opening,
     accounts.AccountClosed: accounts.evolve_closing,
     actors.ActorRegistered: actors.evolve_registration,
@@ -294,6 +298,10 @@ def decide(
             refused = approvals.refusal(command, desk)
         if refused is not None:
             raise _rather_unknown(command, desk, refused)
+    if desk.registry.gone:
+        gone = succession.refusal(command, desk)
+        if gone is not None:
+            raise _rather_unknown(command, desk, gone)
     result = _DECISIONS[type(command)](command, desk)
     events = result if isinstance(result, tuple) else (result,)
     if desk.registry.recalls:

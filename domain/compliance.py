@@ -101,7 +101,7 @@ def standing(
     for fact in (*book.offsets, *book.green_power):
         timely += fact.quantity if in_time(fact.met_at, deadline) else 0
     due = 0
-    exempt = _exempt(rules, entity, year, as_of, deadline)
+    exempt = _exempt(rules, entity, year, as_of, deadline, book)
     if stated is not None and not exempt:
         due = stated.quantity
     elif report is not None and not exempt:
@@ -137,19 +137,25 @@ def standing(
         outstanding=outstanding,
         deadline=None if deadline is None else iso(deadline),
         status=status,
-        fine=str(sum(fine.amount for fine in book.fines)) if book.fines else None,
+        fine=str(fined) if (fined := sum(fine.amount for fine in book.fines)) else None,
     )
 
 
 def _exempt(
-    rules: Rulebook, entity: Entity, year: int, as_of: datetime, deadline: datetime | None
+    rules: Rulebook,
+    entity: Entity,
+    year: int,
+    as_of: datetime,
+    deadline: datetime | None,
+    book: YearBook,
 ) -> bool:
     """No obligation by rule: not a compliance year of its sector (where the rulebook names
-    years at all), before its first year, after it left for another market, or dissolved by
-    the deadline."""
+    years at all), before its first year (unless it took over what another one owed), after it
+    left for another market or others took over from it, or dissolved by the deadline."""
     if rules.years and deadline is None:
         return True
-    if entity.first_year is not None and year < entity.first_year:
+    early = entity.first_year is not None and year < entity.first_year
+    if (early and not book.obligations) or (entity.succeeded and entity.gone_at(as_of)):
         return True
     if entity.leaves and entity.left_for(year, as_of) is not None:
         return True

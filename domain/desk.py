@@ -15,6 +15,7 @@ from etsledger.domain.errors import (
     BackdatedOverdraft,
     InsufficientUnits,
     InvalidCommand,
+    ParticipantNotAllowed,
     RecallOutstanding,
     RestrictedUnits,
     UnknownAccount,
@@ -190,6 +191,27 @@ class Desk:
                 field="effective_at", earliest=iso(earlier),
             )  # fmt: skip
 
+    def not_before_succession(self, entity_id: str, entity: Entity) -> None:
+        """Refuses (InvalidCommand) what would say anew, of an earlier time, what a succession
+        shared out."""
+        for one in (*entity.succeeded, *entity.succeeds):
+            self.not_before(one.at, f"succession {one.command!r}, which {entity_id} is part of,")
+
+    def not_gone(self, entity_id: str) -> None:
+        """Raises ParticipantNotAllowed for an entity that others succeeded wholly."""
+        if entity_id in self.registry.gone:
+            raise self.gone(entity_id)
+
+    def gone(self, entity_id: str) -> ParticipantNotAllowed:
+        """The refusal of what concerns an entity that others succeeded wholly."""
+        last = self.registry.entities[entity_id].succeeded[-1]
+        heirs = [name for name, _ in last.successors]
+        return ParticipantNotAllowed(
+            f"entity {entity_id} takes part in nothing any more: {', '.join(heirs)} took over from "
+            f"it at {iso(last.at)} by command {last.command!r}; what concerns it is theirs",
+            entity=entity_id, successors=heirs, succession=last.command,
+        )  # fmt: skip
+
     def open_at_effective_time(self, account_id: str, account: Account) -> None:
         """Raises AccountClosed when the account is closed at the effective time."""
         if account.closed_at is not None and account.closed_at <= self.effective_at:
@@ -199,7 +221,10 @@ class Desk:
             )  # fmt: skip
 
     def may_send(self, account_id: str, account: Account, unit: str) -> None:
-        """Raises AccountClosed or AccountFrozen when the account may not send ``unit`` now."""
+        """Raises AccountClosed, AccountFrozen or ParticipantNotAllowed when the account may not
+        send ``unit`` now."""
+        if account.entity is not None and self.registry.gone:
+            self.not_gone(account.entity)
         if account.closed_at is not None:
             self.open_at_effective_time(account_id, account)
         if account.stops:
@@ -223,10 +248,13 @@ class Desk:
                 )  # fmt: skip
 
     def may_receive(self, account_id: str, account: Account, unit: str) -> None:
-        """Raises AccountClosed or AccountFrozen when the account may not receive ``unit``.
+        """Raises AccountClosed, AccountFrozen or ParticipantNotAllowed when the account may not
+        receive ``unit``.
 
         An account that is to close takes no late credit either: it would close with units.
         """
+        if account.entity is not None and self.registry.gone:
+            self.not_gone(account.entity)
         if account.closed_at is not None:
             self.open_at_effective_time(account_id, account)
             raise AccountClosed(

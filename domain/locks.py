@@ -92,6 +92,10 @@ def decide_lock(command: LockCredits, desk: Desk) -> CreditsLocked:
             "registers one there",
             entity=command.entity, registry=command.for_registry,
         )  # fmt: skip
+    Desk(
+        desk.state, desk.past, command.for_registry, desk.state.registries[command.for_registry],
+        desk.effective_at, desk.now,
+    ).not_gone(command.entity)  # fmt: skip
     desk.may_send(command.account, account, command.unit)
     desk.route("lock", command.unit, account, desk.account(CANCELLED))
     desk.take(command.account, command.unit, command.quantity)

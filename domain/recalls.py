@@ -5,6 +5,8 @@ Whatever a command decided, ``collect`` looks whether it made units of such an e
 available, and takes what is owed of them in the same write.
 """
 
+from collections.abc import Iterator
+
 import msgspec
 
 from etsledger.domain.allocation import AllocationFinalised
@@ -12,6 +14,7 @@ from etsledger.domain.desk import Desk
 from etsledger.domain.events import OUTSIDE_ACCOUNTS, Apart, Event, Later, Posting, move
 from etsledger.domain.freezing import AccountUnfrozen
 from etsledger.domain.state import Account, Fact, RegistryState, Scribe
+from etsledger.domain.succession import EntitySucceeded
 from etsledger.domain.yearbook import Collection
 
 
@@ -33,7 +36,7 @@ class RecallCollected(Event, frozen=True, kw_only=True):
 def collect(events: tuple[Event | Apart, ...], desk: Desk) -> tuple[Event | Later, ...]:
     """What these events make available is taken for open recalls; gives the events to add."""
     freed: dict[tuple[str, str], int] = {}
-    lifted, waived = "", dict[tuple[str, int], int]()
+    lifted, waived, due = "", dict[tuple[str, int], int](), set[str]()
     for event in events:
         if not isinstance(event, Event):
             continue
@@ -46,16 +49,38 @@ def collect(events: tuple[Event | Apart, ...], desk: Desk) -> tuple[Event | Late
             )
         if isinstance(event, AllocationFinalised):
             waived[event.entity, event.year] = -event.opened
+        if isinstance(event, EntitySucceeded):
+            due.update(_inherited(event, desk, freed, waived))
         for account, unit, bucket, tonnes in event.postings():
             if account not in OUTSIDE_ACCOUNTS and bucket != "stopped":
                 change = tonnes if bucket == "held" else -tonnes
                 freed[account, unit] = freed.get((account, unit), 0) + change
     added: list[Event | Later] = []
     for (account_id, unit), tonnes in freed.items():
-        if tonnes > 0 or lifted:
+        if tonnes > 0 or lifted or account_id in due:
             account = _without(desk.account(account_id), lifted)
             added.extend(_collected(desk, account_id, account, unit, tonnes, waived))
     return tuple(added)
+
+
+def _inherited(
+    event: EntitySucceeded,
+    desk: Desk,
+    freed: dict[tuple[str, str], int],
+    waived: dict[tuple[str, int], int],
+) -> Iterator[str]:
+    """The accounts of successors that a recall is open for now: what they hold is taken for it
+    at once, as when it is opened."""
+    for one in event.years:
+        if one.facts.recall_open <= 0 or one.entity == event.entity:
+            continue
+        waived[one.entity, one.year] = -one.facts.recall_open
+        table = desk.rules.year(desk.entity(one.entity).sector, one.year)
+        if table is None:
+            continue
+        for account_id in desk.registry.owned.get(one.entity, ()):
+            freed.setdefault((account_id, table.unit), 0)
+            yield account_id
 
 
 def _owed(desk: Desk, account_id: str) -> set[str]:
@@ -83,12 +108,16 @@ def _collected(
     waived: dict[tuple[str, int], int],
 ) -> list[Event | Later]:
     entity_id = account.entity
-    if entity_id is None or entity_id not in desk.registry.recalls:
+    if entity_id is None:
+        return []
+    years = dict.fromkeys(desk.registry.recalls.get(entity_id, ()))
+    years.update((year, None) for name, year in waived if name == entity_id)
+    if not years:
         return []
     entity = desk.entity(entity_id)
     added: list[Event | Later] = []
     left = -1
-    for year in desk.registry.recalls[entity_id]:
+    for year in years:
         table = desk.rules.year(entity.sector, year)
         book = desk.year_book(entity_id, year)
         still_open = book.recall_open - waived.get((entity_id, year), 0)
@@ -110,7 +139,9 @@ def _collected(
             year=year,
         )
         # A credit from before the recall meets it when it opened.
-        opened = max(grant.at for grant in book.grants if grant.opened > 0)
+        opened = max(
+            (grant.at for grant in book.grants if grant.opened > 0), default=desk.effective_at
+        )
         later = opened > desk.effective_at
         added.append(Later(event, opened) if later else event)
     return added

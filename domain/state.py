@@ -187,6 +187,15 @@ class Entity(msgspec.Struct, frozen=True, gc=False):
     succeeds: tuple[Succession, ...] = ()
     """Those by which it took over from others, or kept a share of its own."""
 
+    def known_at(self, upto: int) -> "Entity":
+        """The entity with the facts of its timelines that were recorded up to a position."""
+        changed: dict[str, Any] = {}
+        for name in _TIMELINES:
+            facts: tuple[Any, ...] = getattr(self, name)
+            if any(fact.position > upto for fact in facts):
+                changed[name] = tuple(fact for fact in facts if fact.position <= upto)
+        return msgspec.structs.replace(self, **changed) if changed else self
+
     def gone_at(self, at: datetime) -> Succession | None:
         """The succession in effect at an instant by which all of it went to others."""
         return next((one for one in self.succeeded if one.wholly and one.at <= at), None)
@@ -229,6 +238,9 @@ class Entity(msgspec.Struct, frozen=True, gc=False):
     def left_for(self, year: int, at: datetime) -> Leave | None:
         """The leave, in effect at an instant, by which a year is another market's."""
         return next((one for one in self.leaves if year >= one.first_year and one.at <= at), None)
+
+
+_TIMELINES: Final = ("statuses", "leaves", "amendments", "succeeded", "succeeds", "before")
 
 
 class Claim(msgspec.Struct, frozen=True, gc=False):
@@ -423,6 +435,8 @@ class RegistryState(msgspec.Struct):
     """Entity to its accounts, in the order of the log."""
     sold_before: dict[str, dict[str, int]] = _dict()
     """Account and unit to the net sales (tonnes) stated of the time before these books."""
+    gone: dict[str, int] = _dict()
+    """Entities that others succeeded wholly, with the position of that."""
     actors: dict[str, Actor] = _dict()
     granted: dict[str, dict[str, int]] = _dict()
     """Role to the actors that it was ever granted to, with the position of the first time."""

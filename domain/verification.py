@@ -77,6 +77,7 @@ def decide_report(command: RecordVerified, desk: Desk) -> EmissionsVerified:
     check_numbers(command.units, "units")
     entity = desk.entity(command.entity)
     check_shapes(command.units, "units", entity)
+    desk.not_before_succession(command.entity, entity)
     _warn(command, entity, desk)
     before = desk.year_book(command.entity, command.year).report
     return EmissionsVerified(

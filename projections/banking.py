@@ -17,6 +17,7 @@ from etsledger.domain.opening_banking import (
 )
 from etsledger.domain.rulebook import Rulebook, RulebookRef
 from etsledger.domain.state import Entity, RegistryState, State
+from etsledger.domain.succession import EntitySucceeded
 from etsledger.domain.times import iso, to_micros
 from etsledger.domain.trading import date_text
 from etsledger.ledger.books import BankingRow
@@ -130,6 +131,7 @@ def _row(
                 for position, event in stated
                 for one in event.carry_overs
             ),
+            *_taken_over(store, registry.entities[entity], view),
             *(
                 {
                     "position": logged.record.position,
@@ -166,6 +168,25 @@ def _stated(
         event = read(row.type, row.state).event
         if isinstance(event, OpeningBankingRecorded):
             yield row.position, event
+
+
+def _taken_over(store: Store, entity: Entity, view: Viewpoint) -> Iterator[dict[str, Any]]:
+    """What counts as carried over since a succession; below zero: counts no more."""
+    for one in entity.before:
+        if one.position > view.upto or one.at > view.as_of or not one.carried:
+            continue
+        row = store.row(one.position)
+        logged = read(row.type, row.state) if row is not None else None
+        if logged is not None and isinstance(logged.event, EntitySucceeded):
+            yield {
+                "position": one.position,
+                "command_id": logged.command.id,
+                "effective_at": iso(one.at),
+                "quantity": one.carried,
+                "units": {},
+                "filed_by": None,
+                "processed_by": None,
+            }
 
 
 def _trade_before(position: int, trade: TradeBefore) -> dict[str, Any]:

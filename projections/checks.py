@@ -98,14 +98,7 @@ def _books(name: str, found: RegistryState, made: RegistryState, upto: int) -> I
 def _known(entity: Entity | None, upto: int) -> Entity | None:
     if entity is None or entity.position > upto:
         return None
-    statuses = tuple(status for status in entity.statuses if status.position <= upto)
-    leaves = tuple(leave for leave in entity.leaves if leave.position <= upto)
-    before = tuple(one for one in entity.before if one.position <= upto)
-    amendments = tuple(one for one in entity.amendments if one.position <= upto)
-    return msgspec.structs.replace(
-        entity, account=None, statuses=statuses, leaves=leaves, amendments=amendments,
-        before=before,
-    )
+    return msgspec.structs.replace(entity.known_at(upto), account=None)
 
 
 def _values(registry: RegistryState, upto: int) -> dict[tuple[str, int], tuple[BalanceValue, ...]]:

@@ -3,8 +3,6 @@
 from collections.abc import Iterable, Iterator
 from datetime import datetime
 
-import msgspec
-
 from etsledger.domain.compliance import standing
 from etsledger.domain.rulebook import Rulebook, RulebookRef, load
 from etsledger.domain.state import Entity, RegistryState, State
@@ -43,16 +41,9 @@ def rulebook_then(
 
 
 def entity_then(entity: Entity, view: Viewpoint) -> Entity:
-    """An entity with the particulars of a viewpoint, and the statuses and leaves known there."""
-    if entity.amendments:
-        entity = entity.as_of(view.as_of, view.upto)
-    facts = (*entity.statuses, *entity.leaves, *entity.before)
-    if all(fact.position <= view.upto for fact in facts):
-        return entity
-    statuses = tuple(status for status in entity.statuses if status.position <= view.upto)
-    leaves = tuple(leave for leave in entity.leaves if leave.position <= view.upto)
-    before = tuple(one for one in entity.before if one.position <= view.upto)
-    return msgspec.structs.replace(entity, statuses=statuses, leaves=leaves, before=before)
+    """An entity with the particulars of a viewpoint, and what was known of it there."""
+    known = entity.known_at(view.upto)
+    return known.as_of(view.as_of) if known.amendments else known
 
 
 class Standings:

@@ -126,6 +126,7 @@ def _facts(
     facts["who"] = [
         *((status.at, status.position) for status in known.statuses),
         *((leave.at, leave.position) for leave in known.leaves),
+        *((one.at, one.position) for one in known.succeeded),
     ]
     facts["rules"] = [(one.effective_at, one.position) for one in registry.adoptions]
     return {

@@ -56,6 +56,7 @@ class _Explained:
                 *positions(year.whole),
                 *(status.position for status in year.recorded.statuses),
                 *(leave.position for leave in year.recorded.leaves),
+                *(one.position for one in year.recorded.succeeded),
             ]
         )
         self.table = year.rules.year(year.entity.sector, year.year)
@@ -192,7 +193,7 @@ class _Explained:
             yield node("exempt", f"{self.year.year} is no compliance year of {entity.sector}")
         if entity.first_year is not None and self.year.year < entity.first_year:
             yield node("exempt", f"its first year is {entity.first_year}")
-        for fact in (*entity.leaves, *entity.statuses):
+        for fact in (*entity.leaves, *entity.statuses, *entity.succeeded):
             if fact.at <= self.view.as_of:
                 yield self._told(fact.position, "exempt")
 
@@ -229,7 +230,9 @@ class _Explained:
     def _since(self) -> list[Explanation]:
         """What the same question is answered now, and the facts that make the difference."""
         year, view = self.year, self.view
-        of_entity = (*year.recorded.statuses, *year.recorded.leaves)
+        of_entity = (
+            *year.recorded.statuses, *year.recorded.leaves, *year.recorded.succeeded
+        )  # fmt: skip
         known = {f.position for f in of_entity if f.position <= view.upto and f.at <= view.as_of}
         then = known | set(positions(year.book))
         later = later_facts(self.facts, self.found, year, set(self.found) - then, view)

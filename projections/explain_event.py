@@ -34,7 +34,7 @@ MOST: Final = 50
 """Facts of one kind that are told below an event."""
 _PARTY_FACTS: Final = {
     "EntityRegistered", "EntityStatusSet", "EntityLeft", "EntityAmended", "AccountOpened",
-    "AccountClosed",
+    "AccountClosed", "EntitySucceeded",
 }  # fmt: skip
 
 

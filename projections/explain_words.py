@@ -39,6 +39,7 @@ from etsledger.domain import (
     recalls,
     reconciliation,
     registries,
+    succession,
     surrender,
     trading,
     transfers,
@@ -87,6 +88,11 @@ def _amended(e: amending.EntityAmended) -> Words:
     ]
     kept = "; what was kept for it went along" if e.custody else ""
     return Words(f"{e.entity} has another {', another '.join(told)}{kept}")
+
+
+def _succeeded(e: succession.EntitySucceeded) -> Words:
+    heirs = ", ".join(f"{one.entity} ({one.share})" for one in e.successors)
+    return Words(f"{heirs} took over from {e.entity} ({e.kind})")
 
 
 def _opened(e: accounts.AccountOpened) -> Words:
@@ -330,6 +336,7 @@ WORDS: Final[dict[type[Event], Callable[[Any], Words]]] = {
     entities.EntityStatusSet: _status,
     leaving.EntityLeft: _left,
     amending.EntityAmended: _amended,
+    succession.EntitySucceeded: _succeeded,
     accounts.AccountOpened: _opened,
     accounts.AccountClosed: _closed,
     actors.ActorRegistered: _actor,

@@ -11,6 +11,7 @@ from etsledger.domain.accounts import AccountOpened
 from etsledger.domain.catalogue import EVENT_TYPES
 from etsledger.domain.events import BUILT_IN_ACCOUNTS, Event
 from etsledger.domain.registries import RegistryOpened
+from etsledger.domain.succession import EntitySucceeded
 from etsledger.ledger.postings import LAG
 from etsledger.ledger.record import Logged
 from etsledger.ledger.store import Store
@@ -104,6 +105,11 @@ class Parties:
         entity: str | None = getattr(event, "entity", None)
         if account or entity:
             self._late.append(PartyFact(record.registry, account, entity, record.position))
+        if isinstance(event, EntitySucceeded):
+            self._late.extend(
+                PartyFact(record.registry, None, other, record.position)
+                for other in event.entities[1:]
+            )
 
     def _save(self, upto: int) -> None:
         with keeping(self._store, CURSOR, self._saved) as connection:

@@ -37,6 +37,7 @@ from etsledger.domain.state import (
     Scribe,
     State,
 )
+from etsledger.domain.succession import EntitySucceeded
 from etsledger.domain.surrender import SurrenderConfirmed, SurrenderRejected, SurrenderSubmitted
 from etsledger.domain.verification import BalanceValuePublished, EmissionsVerified
 from etsledger.domain.yearbook import YearBook
@@ -66,6 +67,7 @@ _OF_YEAR: Final[tuple[type[Event], ...]] = (
     OffsetsUsed,
     GreenPowerRecorded,
     OpeningYearRecorded,
+    EntitySucceeded,
 )
 TYPES: Final = tuple(kind.__name__ for kind in (*_OF_REGISTRY, *_OF_ENTITY, *_OF_YEAR))
 
@@ -117,7 +119,7 @@ class Years:
         scribe = Scribe(State())
         self._load(scribe.state, entity)
         for logged in readable(self._store, scribe.state.position, upto, TYPES):
-            if getattr(logged.event, "entity", entity) == entity:
+            if entity in _concerned(logged.event, entity):
                 apply(scribe, logged.event, logged.fact, ())
         return scribe.state
 
@@ -171,11 +173,21 @@ class Years:
         self._saved, self._touched = state.position, set()
 
 
+def _concerned(event: Event, otherwise: str) -> tuple[str, ...]:
+    """The entities that an event concerns; one that names none concerns all."""
+    if isinstance(event, EntitySucceeded):
+        return event.entities
+    return (getattr(event, "entity", otherwise),)
+
+
 def _places(logged: Logged) -> Iterable[tuple[str, str, int]]:
     """The rows that an event changes: registry, entity (or ""), year (or 0)."""
     event, registry = logged.event, logged.record.registry
     if isinstance(event, _OF_REGISTRY):
         return ((registry, "", 0),)
+    if isinstance(event, EntitySucceeded):
+        of_years = [(registry, one.entity, one.year) for one in event.years]
+        return (*((registry, name, 0) for name in event.entities), *of_years)
     entity: str = getattr(event, "entity", "")
     if isinstance(event, _OF_ENTITY):
         return ((registry, entity, 0),)
