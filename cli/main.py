@@ -25,6 +25,8 @@ COMMANDS = {
     "credits": "etsledger.cli.credits:credits_",
     "entities": "etsledger.cli.entities:entities",
     "leaving": "etsledger.cli.leaving:leaving",
+    "deadlines": "etsledger.cli.deadlines:deadlines",
+    "periods": "etsledger.cli.periods:periods",
     "proposals": "etsledger.cli.proposals:proposals",
     "events": "etsledger.cli.events:events",
     "explain": "etsledger.cli.explain:explain",

@@ -206,3 +206,4 @@ def evolve_reopening(
 def _close(scribe: Scribe, registry: RegistryState, until: str, fact: Fact) -> None:
     end = parse_instant(until, end_of_day=True)
     scribe.put(registry.closed, THEN, Closed(end, fact.position))
+    scribe.put(registry.closings, fact.position, end)

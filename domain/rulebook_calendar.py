@@ -3,7 +3,7 @@ them. Checked when a rulebook is read; see ``rulebook_schema``.
 """
 
 from datetime import date
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field, model_validator
 
@@ -26,6 +26,31 @@ class Closing(Table):
 
     authority: tuple[Role, ...] = Field(min_length=1)
     source: Source
+
+
+class Period(Table):
+    """So many working days after the day of a fact; that day itself is not counted.
+
+    ``verified``: a report of verified emissions; ``allocated``: a final allocation;
+    ``restated``: a report after the year was allocated, met by the allocation that follows;
+    ``carried_over``: the day by which the batch of a carry-over is processed. ``after`` names
+    another period instead: counted from its last day, at the latest.
+    """
+
+    name: Annotated[str, Field(pattern=r"^[a-z_]{1,64}$")]
+    rule: str
+    counted_from: Literal["verified", "allocated", "restated", "carried_over"] | None = None
+    after: str | None = None
+    working_days: Annotated[int, Field(ge=1, le=366)]
+    years: tuple[CalendarYear, ...] = Field(default=(), description="of these years only")
+    draft: bool = False
+    source: Source
+
+    @model_validator(mode="after")
+    def _counted_from_one_thing(self) -> "Period":
+        if (self.counted_from is None) == (self.after is None):
+            raise ValueError("a period is counted from a fact, or after another period")
+        return self
 
 
 class WorkingDays(Table):

@@ -10,7 +10,7 @@ from typing import Annotated
 from pydantic import Field, PrivateAttr, ValidationError, model_validator
 
 from etsledger.domain.errors import InvalidCommand
-from etsledger.domain.rulebook_calendar import Closing, WorkingDays
+from etsledger.domain.rulebook_calendar import Closing, Period, WorkingDays
 from etsledger.domain.rulebook_office import Authority
 from etsledger.domain.rulebook_trade import (
     Banking,
@@ -127,6 +127,7 @@ class RulebookData(Table):
     leaving: Leaving | None = None
     authority: Authority | None = None
     closing: Closing | None = None
+    periods: tuple[Period, ...] = ()
     working_days: WorkingDays | None = None
 
     _built_in: tuple[tuple[str, str], ...] = PrivateAttr(
@@ -170,6 +171,16 @@ class RulebookData(Table):
                     raise ValueError(
                         f"authority.powers.{i}.accounts: no account kind or group {name!r}"
                     )
+        return self
+
+    @model_validator(mode="after")
+    def _periods_name_known_things(self) -> "RulebookData":
+        facts = {period.name for period in self.periods if period.counted_from is not None}
+        for i, period in enumerate(self.periods):
+            if period.after is not None and period.after not in facts:
+                raise ValueError(
+                    f"periods.{i}.after: no period {period.after!r} that is counted from a fact"
+                )
         return self
 
     @model_validator(mode="after")

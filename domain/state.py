@@ -453,6 +453,8 @@ class RegistryState(msgspec.Struct):
 
     closed: dict[str, Closed] = _dict()
     """Under the one key ``until``: how far the past is closed. Empty: nothing ever was."""
+    closings: dict[int, datetime] = _dict()
+    """Positions of every closing and opening again, with how far the past was closed by it."""
     late: dict[int, datetime] = _dict()
     """Positions of what was recorded since the last closing and took effect in a closed
     period, with the time it did."""

@@ -21,6 +21,8 @@ from etsledger.ledger.books import (
     ComplianceSummaryRow,
     CreditRow,
     CreditsQuestion,
+    DeadlineRow,
+    DeadlinesQuestion,
     DiffQuestion,
     EntitiesQuestion,
     EntityRow,
@@ -34,6 +36,7 @@ from etsledger.ledger.books import (
     LeavingRow,
     MarketQuestion,
     MarketRow,
+    PeriodRow,
     ProposalRow,
     ProposalsQuestion,
     ReconcileQuestion,
@@ -349,6 +352,22 @@ class Ledger:
         Always answered from the log. Raises ValueError for a text that is no time.
         """
         return self._books.credits(**question)
+
+    def deadlines(self, **question: Unpack[DeadlinesQuestion]) -> list[DeadlineRow]:
+        """Last days that follow from facts on record, each with the fact and its rule.
+
+        Periods in working days, surrender for compliance years, cancelling after leaving; a
+        last day is in time. Raises ValueError for a text that is no time.
+        """
+        return self._books.deadlines(**question)
+
+    def periods(self, **question: Unpack[Viewpoint]) -> list[PeriodRow]:
+        """The closings of each registry with their heads, and the time since the last one.
+
+        Each with the facts recorded in it that take effect in periods closed before. Raises
+        ValueError for a text that is no time.
+        """
+        return self._books.periods(**question)
 
     def leaving(self, **question: Unpack[LeavingQuestion]) -> list[LeavingRow]:
         """Who left for another market, and what each still has to cancel by when (tonnes).

@@ -292,6 +292,71 @@ class EntityRow(TypedDict):
     succeeds: list[str]
 
 
+class DeadlineRow(TypedDict):
+    """The last day for something that follows from a fact on record.
+
+    ``days`` working days after the day ``counted_from`` of the event at position ``fact`` (None:
+    by a date in the rulebook); ``state`` is running, passed, met, late (met after it), or unknown
+    for a year whose working days nobody knows, as ``note`` says.
+    """
+
+    registry: str
+    entity: str
+    year: int | None
+    period: str
+    last_day: str | None
+    state: str
+    counted_from: str | None
+    days: int | None
+    fact: int | None
+    met_on: str | None
+    met_by: int | None
+    rule: str
+    source: str
+    note: str | None
+
+
+class LateRow(TypedDict):
+    """A fact that takes effect in a period which was closed when it was recorded."""
+
+    position: int
+    type: str
+    effective_at: str
+    recorded_at: str
+    command_id: str
+    actor: str | None
+    approved_by: str | None
+    reference: str | None
+    reason: str | None
+
+
+class PeriodRow(TypedDict):
+    """A closing (``closed``), an opening again (``reopened``), or the time since (``open``).
+
+    ``since`` and ``until`` are its first and last days (no first: all before; of ``reopened``
+    what stays closed; of ``open`` no last). ``late`` are the facts recorded since the closing
+    before, up to this one, that took effect in a period closed then. ``reopened_by`` is the
+    position that opened a part of it again; ``hash`` and ``root`` are those of the head there.
+    """
+
+    registry: str
+    what: str
+    since: str | None
+    until: str | None
+    position: int | None
+    effective_at: str | None
+    recorded_at: str | None
+    command_id: str | None
+    actor: str | None
+    approved_by: str | None
+    reference: str | None
+    reason: str | None
+    reopened_by: int | None
+    hash: str | None
+    root: str | None
+    late: list[LateRow]
+
+
 class LeavingRow(TypedDict):
     """What an entity that left for another market is to cancel of one unit (tonnes).
 
@@ -412,6 +477,14 @@ class ProposalsQuestion(Viewpoint, total=False):
     """What narrows a question for proposals: ``status`` is one of ``ProposalRow``."""
 
     status: str | None
+
+
+class DeadlinesQuestion(Viewpoint, total=False):
+    """What narrows a question for deadlines; ``running`` leaves out what is over or met."""
+
+    entity: str | None
+    year: int | None
+    running: bool
 
 
 class LeavingQuestion(Viewpoint, total=False):
@@ -566,6 +639,10 @@ class Books(Protocol):
     def banking(self, entity: str, **question: Unpack[Viewpoint]) -> BankingRow | None: ...
 
     def credits(self, **question: Unpack[CreditsQuestion]) -> list[CreditRow]: ...
+
+    def deadlines(self, **question: Unpack[DeadlinesQuestion]) -> list[DeadlineRow]: ...
+
+    def periods(self, **question: Unpack[Viewpoint]) -> list[PeriodRow]: ...
 
     def leaving(self, **question: Unpack[LeavingQuestion]) -> list[LeavingRow]: ...
 

@@ -15,6 +15,7 @@ from etsledger.ledger.books import (
     ComplianceRow,
     ComplianceSummaryRow,
     CreditRow,
+    DeadlineRow,
     EntityRow,
     EventRow,
     Explains,
@@ -23,6 +24,7 @@ from etsledger.ledger.books import (
     LeavingRow,
     MarketRow,
     Period,
+    PeriodRow,
     ProposalRow,
     ReconcileQuestion,
     StatementRow,
@@ -44,6 +46,7 @@ from etsledger.projections.banking import banking_row
 from etsledger.projections.checks import differences
 from etsledger.projections.compliance import Standings, summary_rows
 from etsledger.projections.credits import credit_rows
+from etsledger.projections.deadlines import Narrowed, deadline_rows
 from etsledger.projections.entities import entity_rows
 from etsledger.projections.events import event_rows
 from etsledger.projections.instants import Viewpoint, instant, viewpoint
@@ -52,6 +55,7 @@ from etsledger.projections.market import MarketFilter, date_of
 from etsledger.projections.market import sums as market_sums
 from etsledger.projections.market import sums_from_log as market_from_log
 from etsledger.projections.parties import Parties
+from etsledger.projections.periods import period_rows
 from etsledger.projections.proposals import proposal_rows
 from etsledger.projections.statement import statement_rows
 from etsledger.projections.supply import supply_rows
@@ -251,6 +255,34 @@ class LedgerBooks:
         head = self._store.head_position()
         view = viewpoint(self._store, self._clock, as_of, known_at, head)
         return credit_rows(self._store, view, registry=registry, unit=unit)
+
+    def deadlines(
+        self,
+        *,
+        registry: str | None = None,
+        entity: str | None = None,
+        year: int | None = None,
+        as_of: When = None,
+        known_at: KnownAt = None,
+        running: bool = False,
+    ) -> list[DeadlineRow]:
+        """See ``Ledger.deadlines``."""
+        view, _ = self._view(as_of, known_at)
+        head = self._store.head_position()
+        years = self._years
+        state = years.follow(head) if entity is None else years.of_entity(entity, head)
+        asked = Narrowed(registry, entity, year, running)
+        return deadline_rows(self._store, state, self._parties, view, asked)
+
+    def periods(
+        self, *, registry: str | None = None, as_of: When = None, known_at: KnownAt = None
+    ) -> list[PeriodRow]:
+        """See ``Ledger.periods``."""
+        head = self._store.head_position()
+        view = viewpoint(self._store, self._clock, as_of, known_at, head)
+        # Of no entity: what holds for the registries is all that is asked for.
+        state = self._years.of_entity("", head)
+        return period_rows(self._store, state, view, registry)
 
     def leaving(
         self,

@@ -1,6 +1,7 @@
 """The projections' own tables against the state that verification rebuilt from the log."""
 
 from collections.abc import Iterator
+from datetime import datetime
 
 import msgspec
 from sqlalchemy import select
@@ -72,6 +73,8 @@ def _years(store: Store, state: State) -> Iterator[str]:
             yield f"the tables tell other rulebooks of {name} than the log" + REMEDY
         if _values(found, upto) != _values(made, upto):
             yield f"the tables tell other balance values of {name} than the log" + REMEDY
+        if _closings(found, upto) != _closings(made, upto):
+            yield f"the tables tell other closings of {name} than the log" + REMEDY
         for entity in sorted({*found.entities, *made.entities}):
             here = _known(found.entities.get(entity), upto)
             if here != _known(made.entities.get(entity), upto):
@@ -81,6 +84,10 @@ def _years(store: Store, state: State) -> Iterator[str]:
 
 def _adopted(registry: RegistryState, upto: int) -> tuple[Adoption, ...]:
     return tuple(one for one in registry.adoptions if one.position <= upto)
+
+
+def _closings(registry: RegistryState, upto: int) -> dict[int, datetime]:
+    return {position: end for position, end in registry.closings.items() if position <= upto}
 
 
 def _books(name: str, found: RegistryState, made: RegistryState, upto: int) -> Iterator[str]:

@@ -298,14 +298,19 @@ _BY_KIND: Final = {"succession": "X-9", "judicial": "X-4", "release": "X-5"}
 def basis_of(event: AnyEvent, office: Office) -> Basis:
     """By which rule an event was decided, and which document says so; as far as is known."""
     row = RULES[type(event)]
-    market_of = _market_of(office.rules)
-    given = {"N": row.national, "Q": row.chongqing}.get(market_of) or row.anywhere
+    given = rule_of(type(event), office.rules)
     if isinstance(event, transfers.UnitsTransferred):
         given = _BY_KIND.get(event.kind, given)
     told = row.told_by(event, office) if row.told_by is not None else None
     if isinstance(told, Basis):
         return Basis(told.rule or given, told.source)
     return Basis(given, told)
+
+
+def rule_of(event: type[AnyEvent], rules: Rulebook) -> str:
+    """The rule of an event type in the market of a rulebook."""
+    row = RULES[event]
+    return {"N": row.national, "Q": row.chongqing}.get(_market_of(rules)) or row.anywhere
 
 
 def _market_of(rules: Rulebook) -> str:

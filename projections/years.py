@@ -7,6 +7,7 @@ compliance year; every fact in them has both its clocks, so one table answers an
 
 from collections.abc import Iterable
 from contextlib import suppress
+from datetime import datetime
 from typing import Any, Final
 
 import msgspec
@@ -17,6 +18,7 @@ from etsledger.domain.allocation import AllocationFinalised
 from etsledger.domain.amending import EntityAmended
 from etsledger.domain.borrowing import UnitsBorrowed
 from etsledger.domain.catalogue import apply
+from etsledger.domain.closing import PeriodClosed, PeriodReopened
 from etsledger.domain.deductions import DeductionRecorded
 from etsledger.domain.entities import EntityRegistered, EntityStatusSet
 from etsledger.domain.events import Event
@@ -49,7 +51,9 @@ from etsledger.projections.following import keeping, readable
 from etsledger.projections.tables import entities, registries, years
 
 CURSOR: Final = "projection_years"
-_OF_REGISTRY: Final = (RegistryOpened, RulebookAdopted, BalanceValuePublished)
+_OF_REGISTRY: Final = (
+    RegistryOpened, RulebookAdopted, BalanceValuePublished, PeriodClosed, PeriodReopened,
+)  # fmt: skip
 _OF_ENTITY: Final = (
     EntityRegistered, EntityStatusSet, EntityLeft, EntityAmended, OpeningBankingRecorded,
 )  # fmt: skip
@@ -75,6 +79,7 @@ TYPES: Final = tuple(kind.__name__ for kind in (*_OF_REGISTRY, *_OF_ENTITY, *_OF
 class _OfRegistry(msgspec.Struct, array_like=True):
     adoptions: tuple[Adoption, ...]
     balance_values: dict[str, dict[int, tuple[BalanceValue, ...]]]
+    closings: dict[int, datetime] = msgspec.field(default_factory=dict[int, datetime])
 
 
 _registry: Final = msgspec.json.Decoder(_OfRegistry)
@@ -147,8 +152,9 @@ class Years:
             for registry, body in connection.execute(select(registries)):
                 found = _registry.decode(body)
                 state.registries[registry] = RegistryState(
-                    adoptions=found.adoptions, balance_values=found.balance_values
-                )
+                    adoptions=found.adoptions, balance_values=found.balance_values,
+                    closings=found.closings,
+                )  # fmt: skip
             whose, books = select(entities), select(years)
             if entity is not None:
                 whose = whose.where(entities.c.entity == entity)
@@ -210,7 +216,9 @@ def write_rows(connection: Connection, state: State, touched: set[tuple[str, str
             body = _encode(of_registry.entities[entity])
             in_entities.append({"registry": registry, "entity": entity, "body": body})
         else:
-            body = _encode(_OfRegistry(of_registry.adoptions, of_registry.balance_values))
+            body = _encode(
+                _OfRegistry(of_registry.adoptions, of_registry.balance_values, of_registry.closings)
+            )
             in_registries.append({"registry": registry, "body": body})
     for table, rows in ((registries, in_registries), (entities, in_entities), (years, in_years)):
         if not rows:
