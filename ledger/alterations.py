@@ -16,6 +16,7 @@ from etsledger.ledger.stretches import Sendable
 
 _RULEBOOK_COMMANDS: Final = ("open_registry", "adopt_rulebook")
 _OF_RULEBOOKS: Final = tuple(f'"{name}"'.encode() for name in _RULEBOOK_COMMANDS)
+_OF_PROPOSALS: Final = b'"proposal"'
 Made = tuple[str, Event]
 """An event and its registry."""
 
@@ -69,6 +70,8 @@ class Alteration:
         self.left_out: list[Step] = []
         self.replaced: list[str] = []
         self._touched: set[str] = set()
+        self._unproposed: set[str] = set()
+        """Proposals of rulebooks that were replaced."""
         self.additions = [one if isinstance(one, Addition) else Addition(one) for one in additions]
         self._ready = [(one, _prepared(one)) for one in self.additions]
 
@@ -96,16 +99,21 @@ class Alteration:
         return sorted({one.after for one in self.additions if one.after is not None})
 
     def _under_the_rulebook(self, step: Step) -> Step | None:
-        if not any(name in step.content for name in _OF_RULEBOOKS):
+        decides = self._unproposed and _OF_PROPOSALS in step.content
+        if not decides and not any(name in step.content for name in _OF_RULEBOOKS):
             return step
         kept: list[bytes] = []
         changed = False
         for content in contents_of(step):
             raw = msgspec.json.decode(content)
-            if raw["command"] not in _RULEBOOK_COMMANDS or raw["registry"] != self.registry:
+            asked = raw.get("proposes", raw)
+            adopts = asked["command"] in _RULEBOOK_COMMANDS and asked["registry"] == self.registry
+            if not adopts and raw.get("proposal") not in self._unproposed:
                 kept.append(content)
                 continue
             changed = True
+            if asked is not raw:
+                self._unproposed.add(raw["id"])
             self.replaced.append(raw["id"])
             self._touched.update(step.ids)
             if raw["command"] == "open_registry":

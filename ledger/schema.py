@@ -11,6 +11,7 @@ from typing import Any, Final
 import msgspec
 
 from etsledger.domain.catalogue import EVENT_TYPES, MODELS
+from etsledger.domain.proposals import NEVER_PROPOSED
 
 _DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
 _INSTANT: Final = {
@@ -33,6 +34,8 @@ def command_schema() -> dict[str, Any]:
     members["batch"]["properties"]["commands"]["items"] = {
         "oneOf": [{"$ref": f"#/$defs/{name}"} for name in members if name != "batch"]
     }
+    proposed = [{"$ref": f"#/$defs/{name}"} for name in members if name not in NEVER_PROPOSED]
+    members["propose"]["properties"]["proposes"] = {"oneOf": proposed}
     for name, model in MODELS.items():
         properties = members[name]["properties"]
         properties["effective_at"] = {"anyOf": [_INSTANT, {"type": "null"}], "default": None}

@@ -92,7 +92,8 @@ class ExplainedEvent:
                 yield one.position
         if fact.batch is not None:
             for one in self._facts.beginning_of(fact.batch):
-                yield one.position
+                if one.position < fact.position:
+                    yield one.position
 
     def _base(self, fact: Fact, event: AllowancesPreAllocated) -> Iterator[int]:
         """The report that a pre-allocation is a share of."""

@@ -14,6 +14,12 @@ from helpers import ON_SQLITE, UNIT, DayBook, command
 
 GOOD: dict[str, dict[str, Any]] = {
     "adopt_rulebook": {"rulebook": "open"},
+    "approve": {"proposal": "53"},
+    "distrust": {"account": "crrc-1", "counterparty": "desk-1"},
+    "execute": {"proposal": "53"},
+    "propose": {"proposes": {"command": "issue", "id": "53/1", "unit": UNIT, "quantity": 1}},
+    "reject": {"proposal": "53"},
+    "trust": {"account": "crrc-1", "counterparty": "desk-1"},
     "amend_entity": {"entity": "crrc", "name": "New", "province": "hubei", "uscc": "9142"},
     "assess_compliance": {"entity": "crrc", "year": 2023},
     "assert_balance": {"account": "crrc-1", "unit": UNIT, "quantity": 0},
@@ -174,8 +180,18 @@ BAD_VALUES: dict[str, list[Any]] = {
     },
     "breaks": [7, [7], [{}], [{"kind": "new"}]],
     "commands": [[], {}, "issue", None, ["issue"], [{}], [7]],
+    "proposes": [
+        [],
+        {},
+        "issue",
+        None,
+        7,
+        {"command": "issue"},
+        {"command": "batch", "id": "53/1"},
+    ],
+    "counterparty": BAD_ID,
     **dict.fromkeys(
-        ("surrender", "pledge", "freeze", "reverses", "supersedes", "lock", "trade"),
+        ("surrender", "pledge", "freeze", "reverses", "supersedes", "lock", "trade", "proposal"),
         BAD_COMMAND_ID,
     ),
 }
