@@ -45,6 +45,7 @@ COMMANDS = {
     "export": "etsledger.cli.portable:export",
     "import": "etsledger.cli.portable:import_",
     "convert": "etsledger.cli.converting:convert",
+    "migrate": "etsledger.cli.migrate:migrate",
     "backup": "etsledger.cli.keeping:backup",
     "restore": "etsledger.cli.keeping:restore",
     "rebuild": "etsledger.cli.trust:rebuild",

@@ -70,7 +70,8 @@ class OpeningBanking(Command, frozen=True, kw_only=True, tag="opening_banking"):
     """States what an entity sold, held and carried over before these books (tonnes).
 
     ``trades`` are single ones, ``net_sales`` by unit (sold less bought) those that are not
-    among them; ``holdings`` by unit what counted at the snapshot, where it lies before.
+    among them; ``holdings`` by unit what counted at the snapshot, where it lies before;
+    ``carried`` what was carried over beside the ``carry_overs``.
     """
 
     example: ClassVar[str] = (
@@ -82,12 +83,15 @@ class OpeningBanking(Command, frozen=True, kw_only=True, tag="opening_banking"):
     trades: tuple[TradeBefore, ...] = ()
     holdings: dict[Key, Tonnes] | None = None
     carry_overs: tuple[CarryOverBefore, ...] = ()
+    carried: NetTonnes = 0
 
 
 class OpeningBankingRecorded(Event, frozen=True, kw_only=True):
     """What an entity sold net in the window of trades (``sold``, of it ``trades`` one by one),
-    held at the snapshot and carried over before these books; tonnes by unit."""
+    held at the snapshot and carried over (``carried`` in all, ``carry_overs`` of it one by one)
+    before these books; tonnes, by unit."""
 
+    carried: int = 0
     carry_overs: tuple[CarryOverBefore, ...] = ()
     entity: str
     holdings: tuple[UnitTonnes, ...] = ()
@@ -107,7 +111,7 @@ def decide(command: OpeningBanking, desk: Desk) -> OpeningBankingRecorded:
             field="entity",
         )
     given = (command.net_sales, command.trades, command.holdings, command.carry_overs)
-    if not any(given):
+    if not any(given) and not command.carried:
         raise InvalidCommand("nothing is stated of the time before", field="net_sales")
     trades = tuple(_trades(command, table, desk))
     carried = tuple(_carry_overs(command, desk))
@@ -128,6 +132,7 @@ def decide(command: OpeningBanking, desk: Desk) -> OpeningBankingRecorded:
     for one in trades:
         sold[one.unit] = sold.get(one.unit, 0) + one.net
     return OpeningBankingRecorded(
+        carried=command.carried + sum(one.quantity for one in carried),
         carry_overs=carried,
         entity=command.entity,
         holdings=_by_unit(command.holdings or {}),
@@ -206,7 +211,7 @@ def evolve(
         fact.position,
         sold=tuple((one.unit, one.quantity) for one in event.sold),
         held=tuple((one.unit, one.quantity) for one in event.holdings),
-        carried=sum(one.quantity for one in event.carry_overs),
+        carried=event.carried,
     )
     entity = registry.entities[event.entity]
     changed = msgspec.structs.replace(entity, before=(*entity.before, before))

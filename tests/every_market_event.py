@@ -112,6 +112,42 @@ CREDITS: dict[str, Any] = _rulebook(
     "every-credit", ("issue_credits", "lock", "cancel"), "CCER:[a-z]+:[0-9]{4}"
 )
 
+STATED: dict[str, Any] = {
+    "verified_emissions": 5_000,
+    "units": [{"unit_id": "1", "class": "gas", "emissions": 5_000}],
+    "obligation": 4_900,
+    "pre_allocated": 3_400,
+    "advance": {
+        "allocation": "前/3", "computed": 3_500, "draft": True, "in_custody": True,
+        "lines": [{"amount": 3_500, "base": "5000.5", "unit_id": "1"}], "rule": "Q-PRE",
+        "source": "letter 4 号",
+    },
+    "allocated": 4_700,
+    "entitlement": 4_800,
+    "gas_allocation": 4_800,
+    "recalled": 10,
+    "recall_open": 20,
+    "final": {
+        "allocation": "前/4", "approved": 4_800, "custodian": "authority", "restated": True,
+        "calculation": {"entitlement": 4_800, "rule": "Q-ALLOC", "source": "own",
+                        "subtotal": 4_800},
+        "rulebook": {"name": "old", "version": "0", "hash": "0123456789abcdef" * 4},
+        "supersedes": "前/0",
+    },
+    "deductions": [{"deduction": "前/5", "reason": "fraud", "quantity": 200, "deducted": 130,
+                    "in_advance": 100}],
+    "loans": [{"borrowing": "前/6", "lender_year": 2024, "unit": "CEA:2024", "quantity": 15}],
+    "submissions": [
+        {"surrender": "前/7", "unit": "CEA:2023", "quantity": 3_000, "submitted_at": "2024-03-01"},
+        {"surrender": "前/8", "unit": "CEA:2023", "quantity": 100, "submitted_at": "2024-04-01",
+         "confirmed": False, "account": "late-1", "forced": True},
+    ],
+    "offsets": [{"lock": "前/9", "unit": "CCER:wind:2022", "quantity": 9,
+                 "counted_at": "2024-03-02"}],
+    "green_power": [{"quantity": 8, "counted_at": "2024-03-03"}],
+    "fines": [{"fine": "前/10", "amount": "12.50"}],
+}  # fmt: skip
+
 
 def commands() -> Iterator[dict[str, Any]]:
     """The history, in order."""
@@ -194,3 +230,18 @@ def commands() -> Iterator[dict[str, Any]]:
              approved_by="厅")  # fmt: skip
     yield of("close_period", 62, until="2023-01-01")
     yield of("reopen_period", 63, until="2022-12-30", at="2023-01-04")
+    # Books that begin in the middle: what was held, owed, lent, kept and sold before.
+    late = {"entity": "late", "at": "2024-06-02"}
+    yield of("register_entity", 70, **late, name="后来", sector="power")
+    yield of("open_account", 71, **late, account="late-1", kind="entity")
+    lent = {"borrowed": {"2022": 50}, "arrears": {"2022": 7}}
+    yield of("opening_balance", 72, account="late-1", unit=new, quantity=900, facts=lent,
+             at="2024-06-02")  # fmt: skip
+    yield of("opening_balance", 73, account="authority", unit=old, quantity=60,
+             facts={"custody": {"late": 40}}, at="2024-06-02")  # fmt: skip
+    yield of("opening_year", 74, **late, year=2023, facts=STATED)
+    sold = {"date": "2024-02-01", "trade": "前/1", "unit": new, "quantity": 120, "side": "sold"}
+    carried = {"carry_over": "前/2", "effective_at": "2024-05-05", "units": {old: 30},
+               "filed_by": "2024-05-20", "processed_by": "2024-05-27"}  # fmt: skip
+    yield of("opening_banking", 75, **late, net_sales={old: -20}, trades=[sold],
+             holdings={new: 900}, carry_overs=[carried], carried=5)  # fmt: skip

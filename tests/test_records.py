@@ -209,9 +209,9 @@ SECOND_HEAD = Head(
 )
 """And then; a market, loans, carry-overs, credits, fines and leaving were added to it."""
 V1_HEAD = Head(
-    position=114,
-    hash="ecc482bed17f43fe17e2776e4318fb973851d652ab0afdd8001fc5a39878fb9f",
-    root="caf4a3b7b92678173e64c040db67c85bd7999801fbbede010e3b9d8a9e1ea0a6",
+    position=121,
+    hash="c0e9f80d4aa60e51a783928b40a588717a4f69da3f991ff6e33424a8f58dcee5",
+    root="4af461b627f4f6fa65f0ec0489815d80957f68d1e589e793c1acb2d35e2a49db",
 )
 
 
@@ -229,7 +229,7 @@ def test_every_stored_byte_of_version_1_still_reads_to_the_same_event() -> None:
         assert logged.hash == json.loads(line)["hash"]
         assert (record["v"], logged.command.id) == (1, record["command"]["id"])
         seen.add(record["type"])
-    assert len(seen) == 48
+    assert len(seen) == 50
 
 
 def test_a_log_of_version_1_is_imported_whole(ledger: Ledger) -> None:
@@ -249,7 +249,7 @@ def test_a_log_of_version_1_is_imported_whole(ledger: Ledger) -> None:
     with pytest.raises(Refusal) as caught:
         ledger.execute({**next(every_event.commands()), "rulebook": "open"})
     assert caught.value.code == "DuplicateCommand"
-    assert [ledger.execute(sent).outcome for sent in every_event.commands()] == ["duplicate"] * 111
+    assert [ledger.execute(sent).outcome for sent in every_event.commands()] == ["duplicate"] * 117
 
 
 def test_the_same_history_is_stored_as_the_same_bytes_today(history: Ledger) -> None:
