@@ -245,3 +245,13 @@ def commands() -> Iterator[dict[str, Any]]:
                "filed_by": "2024-05-20", "processed_by": "2024-05-27"}  # fmt: skip
     yield of("opening_banking", 75, **late, net_sales={old: -20}, trades=[sold],
              holdings={new: 900}, carry_overs=[carried], carried=5)  # fmt: skip
+    # One asks and another approves; one asks for what is rejected; one trusts for a while.
+    asked = {"actor": "li.na", "at": "2024-06-03"}
+    ending = {"command": "cancel", "account": "desk", "unit": old, "reason": "两人"}
+    yield of("propose", 80, **asked, proposes={**ending, "id": "m80/1", "quantity": 25})
+    yield of("propose", 81, **asked, proposes={**ending, "id": "m81/1", "quantity": 30})
+    yield of("approve", 82, actor="王", proposal="m80", at="2024-06-04")
+    yield of("reject", 83, actor="王", proposal="m81", at="2024-06-04")
+    trusted = {"account": "late-1", "counterparty": "desk"}
+    yield of("trust", 84, **trusted, at="2024-06-05")
+    yield of("distrust", 85, **trusted, at="2024-06-06")

@@ -209,9 +209,9 @@ SECOND_HEAD = Head(
 )
 """And then; a market, loans, carry-overs, credits, fines and leaving were added to it."""
 V1_HEAD = Head(
-    position=121,
-    hash="c0e9f80d4aa60e51a783928b40a588717a4f69da3f991ff6e33424a8f58dcee5",
-    root="4af461b627f4f6fa65f0ec0489815d80957f68d1e589e793c1acb2d35e2a49db",
+    position=129,
+    hash="df801bc3c914a0579f20494069c47b4feb32f96926920aaf6f437e9e21a99a37",
+    root="48db5c432746e5f666e9f7f82a5830dc3203d5d20bfe91fe78067c1391371a70",
 )
 
 
@@ -229,7 +229,7 @@ def test_every_stored_byte_of_version_1_still_reads_to_the_same_event() -> None:
         assert logged.hash == json.loads(line)["hash"]
         assert (record["v"], logged.command.id) == (1, record["command"]["id"])
         seen.add(record["type"])
-    assert len(seen) == 50
+    assert len(seen) == 56
 
 
 def test_a_log_of_version_1_is_imported_whole(ledger: Ledger) -> None:
@@ -249,7 +249,7 @@ def test_a_log_of_version_1_is_imported_whole(ledger: Ledger) -> None:
     with pytest.raises(Refusal) as caught:
         ledger.execute({**next(every_event.commands()), "rulebook": "open"})
     assert caught.value.code == "DuplicateCommand"
-    assert [ledger.execute(sent).outcome for sent in every_event.commands()] == ["duplicate"] * 117
+    assert [ledger.execute(sent).outcome for sent in every_event.commands()] == ["duplicate"] * 123
 
 
 def test_the_same_history_is_stored_as_the_same_bytes_today(history: Ledger) -> None:
