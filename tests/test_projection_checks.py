@@ -24,6 +24,7 @@ def _fill(ledger: Ledger) -> None:
          "entity": "huaneng"},
         {"command": "record_verified", "id": "4", "entity": "huaneng", "year": 2023,
          "emissions": 1000},
+        {"command": "close_period", "id": "5", "until": "2020-12-31"},
         *({"command": "issue", "id": f"i{n}", "unit": "CEA:2023", "quantity": 1}
           for n in range(LAG + 1)),
     ]  # fmt: skip
@@ -48,6 +49,12 @@ TAMPERED = {
         ("power", "steel"),
         "projection_entities",
         "entity huaneng",
+    ),
+    "a closing": (
+        "UPDATE projection_registries SET body = {replaced}",
+        ("2020-12-31", "2020-12-30"),
+        "projection_registries",
+        "closings of cn-national",
     ),
     "an account's owner": (
         "UPDATE projection_accounts SET entity = 'other' WHERE account = 'hn'",
