@@ -369,7 +369,7 @@ class LedgerBooks:
         state = self._years.of_entity(subject, self._store.head_position())
         asked = Asked(
             self._store, self._parties, state, view, self.balances, self.statement, self.supply,
-            self.compliance, self.allocation, self.events,
+            self.compliance, self.allocation, self.events, self.periods,
         )  # fmt: skip
         return render_report(asked, subject, registry, lang)
 

@@ -1,7 +1,9 @@
 """``periods``: the closings of a registry, their heads, and the late facts of each."""
 
+import re
 from collections.abc import Callable
 from datetime import date, timedelta
+from html import unescape
 from typing import Any
 
 import pytest
@@ -129,6 +131,49 @@ def test_the_tables_tell_what_the_log_tells(spring: DayBook, clock: SteppingCloc
         assert [row["what"] for row in rows(DayBook(again))] == [
             "closed", "closed", "reopened", "open"
         ]  # fmt: skip
+
+
+# -- on the page for a regulator -----------------------------------------------------------------
+
+
+def section(book: DayBook, subject: str, **question: Any) -> str:
+    """What a reader of the report sees of its closed periods."""
+    page = book.ledger.report(subject, registry="trial", **question)
+    if '<section id="periods">' not in page:
+        return ""
+    part = page.split('<section id="periods">')[1].split("</section>")[0]
+    return re.sub(r"\s+", " ", unescape(re.sub(r"<[^>]+>", " ", part)))
+
+
+@ON_SQLITE
+def test_the_report_lists_the_late_facts_of_each_period(spring: DayBook) -> None:
+    said = section(spring, "trial")
+    assert "up to 2024-05-31 closed 2024-06-02 09:00 0 protocol 5 t2" in said
+    assert "2024-06-01 to 2024-06-30 closed 2024-07-03 09:00 2 t6" in said
+    assert "from 2024-07-01 on open 1" in said
+    listed = said.split("Late facts: 2024-06-01 to 2024-06-30")[1]
+    assert "11 issued 2024-05-31 00:00 2024-06-02 09:00 mee found in a drawer t3" in listed
+    assert "13 transferred" in listed.split("Late facts: from 2024-07-01 on")[0]
+    spring.send("reopen_period", until="2024-05-31")
+    assert "closed; opened again at position 17" in section(spring, "trial")
+
+
+@ON_SQLITE
+def test_the_report_of_an_entity_lists_its_own_late_facts(spring: DayBook) -> None:
+    assert "2024-06-01 to 2024-06-30 closed 2024-07-03 09:00 2 " in section(spring, "crrc")
+    said = section(spring, "baosteel")
+    assert "2024-06-01 to 2024-06-30 closed 2024-07-03 09:00 0 " in said
+    assert "Late facts:" not in said
+
+
+@ON_SQLITE
+def test_the_report_in_chinese_and_of_a_registry_that_was_never_closed(
+    spring: DayBook,
+) -> None:
+    said = section(spring, "trial", lang="zh")
+    assert "2024-06-01 至 2024-06-30 已结账" in said
+    assert "逾期补录" in said
+    assert section(spring, "trial", as_of="2024-05-01") == ""
 
 
 DAYS = st.integers(0, 20)

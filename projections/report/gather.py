@@ -10,6 +10,7 @@ from etsledger.ledger.books import (
     BalanceRow,
     ComplianceRow,
     EventRow,
+    PeriodRow,
     StatementRow,
     SupplyRow,
 )
@@ -38,6 +39,7 @@ class Asked(NamedTuple):
     compliance: Callable[..., list[ComplianceRow]]
     allocation: Callable[..., AllocationRow | None]
     events: Callable[..., Iterator[EventRow]]
+    periods: Callable[..., list[PeriodRow]]
 
 
 class Facts(NamedTuple):
@@ -64,6 +66,7 @@ class Facts(NamedTuple):
     late: list[EventRow]
     late_count: int
     restated: list[dict[str, Any]]
+    periods: list[PeriodRow]
     head: Head
 
 
@@ -113,8 +116,19 @@ def gather(asked: Asked, subject: str, registry: str | None) -> Facts:
         late=late[-LISTED:],
         late_count=len(late),
         restated=list(_restated(asked, whose, when))[-LISTED:],
+        periods=_periods(asked, when, None if entity is None else late),
         head=Tree(asked.store).at(view.upto),
     )  # fmt: skip
+
+
+def _periods(asked: Asked, when: dict[str, Any], own: list[EventRow] | None) -> list[PeriodRow]:
+    """The closings of the registry, with the late facts of the entity, if the page is its own."""
+    rows = asked.periods(**when)
+    if own is not None:
+        positions = {event["position"] for event in own}
+        for row in rows:
+            row["late"] = [late for late in row["late"] if late["position"] in positions]
+    return rows
 
 
 def _found(asked: Asked, subject: str, registry: str | None) -> tuple[str, Entity | None]:

@@ -234,6 +234,24 @@ _TEXTS: Final[dict[str, tuple[str, str]]] = {
         "None: nothing was restated, re-approved or reversed.",
         "无：没有更正、重新核定或冲回。",
     ),
+    "periods": ("Closed periods", "结账期间"),
+    "periods_is": (
+        (
+            "What takes effect up to the end of a closed day may be recorded later only with the "
+            "authority that allows it; it is listed in the period in which it was recorded."
+        ),
+        "已结账日期之前生效的事实，此后须经有权机关批准方可登记，并列入其登记所在的期间。",
+    ),
+    "period": ("Period", "期间"),
+    "period_closed": ("closed", "已结账"),
+    "period_reopened": ("opened again from the day after", "自次日起反结账"),
+    "period_open": ("open", "未结账"),
+    "to_end_of": ("up to {date}", "至 {date}"),
+    "from_on": ("from {date} on", "自 {date} 起"),
+    "from_to": ("{since} to {until}", "{since} 至 {until}"),
+    "opened_again_at": ("opened again at position {position}", "于第 {position} 号反结账"),
+    "late_facts": ("Late facts", "逾期补录"),
+    "approved_by": ("Approved by", "批准人"),
     "replaces": ("In place of", "取代"),
     "before": ("Before", "原值"),
     "after": ("After", "新值"),
@@ -349,6 +367,8 @@ EVENTS: Final[dict[str, tuple[str, str]]] = {
     "MovementReversed": ("reversed", "冲回"),
     "BalanceAsserted": ("balance asserted", "余额核对"),
     "ReconciliationRecorded": ("reconciled with a statement", "对账"),
+    "PeriodClosed": ("period closed", "结账"),
+    "PeriodReopened": ("period opened again", "反结账"),
 }
 
 
@@ -370,6 +390,14 @@ class Words:
     def event(self, kind: str) -> str:
         """What an event type means; an unknown one as it is."""
         return self._of(EVENTS, kind)
+
+    def period(self, since: str | None, until: str | None) -> str:
+        """The days of a period; without its first or its last one."""
+        if since is None:
+            return self("to_end_of", date=until)
+        return self("from_on", date=since) if until is None else self(
+            "from_to", since=since, until=until
+        )  # fmt: skip
 
     def word(self, word: str | None) -> str:
         """A word of the books, where it is one of theirs and not of a user."""
