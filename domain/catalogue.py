@@ -111,7 +111,10 @@ def _on_proposal(decide_on: Callable[[Any, Proposal, Command, Desk], Any]) -> De
 
 
 def _read(command: dict[str, Any]) -> Command:
-    return msgspec.convert(command, ANY_COMMAND)
+    try:
+        return msgspec.convert(command, ANY_COMMAND)
+    except msgspec.ValidationError as error:  # kept by a version that knew another shape
+        raise invalid(error, command) from None
 
 
 COMMANDS: dict[str, tuple[type[Command], Decide]] = {

@@ -10,6 +10,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from etsledger.domain.accounts import AccountOpened
 from etsledger.domain.catalogue import EVENT_TYPES
 from etsledger.domain.events import BUILT_IN_ACCOUNTS, Event
+from etsledger.domain.proposals import ProposalMade
 from etsledger.domain.registries import RegistryOpened
 from etsledger.domain.succession import EntitySucceeded
 from etsledger.ledger.postings import LAG
@@ -24,7 +25,8 @@ CURSOR: Final = "projection_parties"
 def _names_a_party(event: type[Event]) -> bool:
     fields = event.__struct_fields__
     moves_nothing = event.postings is Event.postings
-    return "entity" in fields or ("account" in fields and moves_nothing)
+    names_one = "entity" in fields or ("account" in fields and moves_nothing)
+    return names_one or event is ProposalMade
 
 
 TYPES: Final = (
@@ -103,6 +105,8 @@ class Parties:
             )
         account: str | None = getattr(event, "account", None)
         entity: str | None = getattr(event, "entity", None)
+        if isinstance(event, ProposalMade):
+            account, entity = (event.proposed.get(name) for name in ("account", "entity"))
         if account or entity:
             self._late.append(PartyFact(record.registry, account, entity, record.position))
         if isinstance(event, EntitySucceeded):

@@ -294,3 +294,32 @@ def test_the_name_of_an_individual_is_no_part_of_a_proposal(pair: Pair) -> None:
     # In the command and the event of the proposal, and in those of the account.
     assert log.count("sha256:") == 4
     assert [row["name"] for row in pair.ledger.names()] == ["王小明"]
+
+
+# -- closed periods ------------------------------------------------------------------------------
+
+
+def test_who_approves_is_the_authority_that_a_closed_period_asks_for(pair: Pair) -> None:
+    """Proposed without one; approved by somebody it is let in, and listed as late."""
+    clock(pair).now = "2024-07-01"
+    proposal = pair.propose("cancel", when="2024-05-20", at="2024-05-10", **CANCEL)
+    pair.send("close_period", until="2024-05-31")
+    pair.refused("PeriodClosed", "cancel", at="2024-05-10", **CANCEL)
+    late = pair.propose("cancel", at="2024-05-10", **CANCEL | {"quantity": 1})
+    for one in (proposal, late):
+        pair.approve(one)
+    assert pair.held(as_of="2024-05-10") == 59
+    open_now = pair.ledger.periods()[-1]
+    assert [(one["type"], one["effective_at"][:10]) for one in open_now["late"]] == [
+        ("ProposalExecuted", "2024-05-20"), ("UnitsCancelled", "2024-05-10"),
+        ("UnitsCancelled", "2024-05-10"),
+    ]  # fmt: skip
+
+
+def test_a_proposal_itself_is_not_dated_into_a_closed_period(pair: Pair) -> None:
+    clock(pair).now = "2024-07-01"
+    pair.send("close_period", until="2024-05-31")
+    given = pair.proposal("cancel", when="2024-05-20", **CANCEL)
+    (outcome,) = pair.ledger.apply([given])
+    assert outcome.refusal is not None
+    assert outcome.refusal.code == "PeriodClosed"

@@ -175,3 +175,12 @@ def test_a_balance_tells_which_proposals_keep_units(pair: Pair) -> None:
     (pending,) = (one for one in found["of_which"] if one["key"] == "pending")
     claims = [one["event"]["data"]["proposal"] for one in pending["because"] if one["event"]]
     assert (pending["value"], claims) == (20, ["p3", "p5"])
+
+
+@ON_SQLITE
+def test_what_is_proposed_for_an_account_or_an_entity_is_among_its_facts(pair: Pair) -> None:
+    pair.propose("set_entity_status", entity="baosteel", status="at_risk")
+    pair.propose("freeze", account="desk-1")
+    for question in ({"entity": "baosteel"}, {"account": "desk-1"}):
+        *_, last = pair.ledger.events(**question)
+        assert last["type"] == "ProposalMade"
