@@ -7,7 +7,6 @@ the successors by their shares, to whole tonnes by largest remainder (adopted; s
 """
 
 from decimal import Decimal
-from fractions import Fraction
 from typing import Annotated, Any, ClassVar, Final, Literal
 
 import msgspec
@@ -66,9 +65,9 @@ class SucceedEntity(Command, frozen=True, kw_only=True, tag="succeed_entity"):
                 raise ValueError(
                     f"what {self.entity} keeps stays in its accounts: name none for it"
                 )
-        total = sum(Fraction(one.share) for one in self.successors)
+        total = sum(one.share for one in self.successors)
         if total != 1:
-            raise ValueError(f"the shares add up to {float(total):.12g}, not to 1")
+            raise ValueError(f"the shares add up to {total}, not to 1")
         _fits(self.kind, self.entity, names)
 
     @property

@@ -166,6 +166,8 @@ class _Explained:
         because: list[Explanation] = []
         if book.report is not None:
             report = self._told(book.report.position, "verified_emissions")
+            if report["value"] != book.report.emissions:  # told with other years, or other things
+                report["value"], report["unit"] = book.report.emissions, TONNES
             because.append(report if row["status"] == "EXEMPT" else as_part(report))
         if row["status"] == "EXEMPT":
             because += self._exempt()
@@ -200,10 +202,11 @@ class _Explained:
     def _submitted(self, confirmed: bool | None) -> list[Explanation]:
         """The surrenders that were confirmed (True), sent back (False) or wait (None)."""
         book = self.year.book
-        closings = {closing.surrender: closing for closing in book.closings}
         told: list[Explanation] = []
         for one in book.submissions:
-            closing = closings.get(one.command)
+            # A succession adds to a surrender, or takes of it, with a closing of its own.
+            closings = (c for c in book.closings if c.surrender == one.command)
+            closing = next((c for c in closings if c.position >= one.position), None)
             if (None if closing is None else closing.confirmed) is not confirmed:
                 continue
             first = self._told(one.position, "submitted")

@@ -11,6 +11,7 @@ from etsledger.domain.pre_allocation import AllowancesPreAllocated
 from etsledger.domain.proposals import ProposalApproved, ProposalMade
 from etsledger.domain.registries import RegistryOpened, RulebookAdopted
 from etsledger.domain.state import State
+from etsledger.domain.succession import EntitySucceeded
 from etsledger.domain.times import parse_instant, to_micros
 from etsledger.domain.verification import BalanceValuePublished
 from etsledger.domain.yearbook import EMPTY, YearBook, seen
@@ -27,6 +28,7 @@ from etsledger.projections.explain_links import (
     undoes,
 )
 from etsledger.projections.explain_nodes import node
+from etsledger.projections.explain_succession import parts_of
 from etsledger.projections.parties import Parties
 from etsledger.projections.proposals import later_of
 
@@ -54,6 +56,7 @@ class ExplainedEvent:
             return told
         told["because"] = [
             *told["because"],
+            *(parts_of(fact.event) if isinstance(fact.event, EntitySucceeded) else ()),
             *self._facts_at(set(self._because(fact, fact.event)) - {fact.position}, "fact"),
         ]
         told["since"] = self._facts_at(set(self._since(fact, fact.event)), "since")

@@ -66,22 +66,22 @@ def _add_papers(store: Store, account: str, rows: list[StatementRow]) -> None:
         command = read_command(body)
         row["recorded_at"] = iso(read_seal(body).recorded_at)
         row["type"] = stored.type
-        row["counterparty"] = _other_side(stored, account, row["unit"])
+        row["counterparty"] = _other_side(stored, account, row["unit"], row["quantity"])
         row["command_id"] = command.id
         row["actor"] = command.actor
         row["reference"] = command.reference
 
 
-def _other_side(stored: Row, account: str, unit: str) -> str | None:
+def _other_side(stored: Row, account: str, unit: str, moved: int) -> str | None:
     """The account at the other end of a movement, if there is one and the event is known."""
     try:
-        postings = read(stored.type, stored.state).event.postings()
+        legs = read(stored.type, stored.state).event.postings()
     except UnknownEventType:
         return None
     ends: dict[str, int] = {}
-    for other, moved, bucket, quantity in postings:
-        if bucket == "held" and moved == unit and other != account:
+    for other, of_unit, bucket, quantity in legs:
+        if bucket == "held" and of_unit == unit and other != account:
             ends[other] = ends.get(other, 0) + quantity
-    # What only passes through an account on its way is not its end.
-    others = [other for other, quantity in ends.items() if quantity]
+    # What only passes through an account on its way is not its end, nor what goes the same way.
+    others = [other for other, quantity in ends.items() if quantity * moved < 0]
     return others[0] if len(others) == 1 else None

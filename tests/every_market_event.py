@@ -255,3 +255,24 @@ def commands() -> Iterator[dict[str, Any]]:
     trusted = {"account": "late-1", "counterparty": "desk"}
     yield of("trust", 84, **trusted, at="2024-06-05")
     yield of("distrust", 85, **trusted, at="2024-06-06")
+    # One takes over a part of another, which had changed its name.
+    row = {"movement": "transfer.succession", "units": ["*"], "from": ["holding"],
+           "to": ["holding"], "source": "§9"}  # fmt: skip
+    wider = {**MARKET, "version": "2", "routes": [*MARKET["routes"], row]}
+    yield of("adopt_rulebook", 89, rulebook=wider, at="2024-05-20")
+    for n, (entity, name) in enumerate((("former", "旧厂"), ("heir", "新厂"))):
+        yield of("register_entity", 90 + 2 * n, entity=entity, name=name, sector="power")
+        yield of("open_account", 91 + 2 * n, account=f"{entity}-1", kind="entity", entity=entity)
+    yield of("opening_balance", 94, account="former-1", unit=new, quantity=101,
+             facts={"borrowed": {"2022": 11}}, at="2024-05-02")  # fmt: skip
+    yield of("opening_balance", 95, account="authority", unit=old, quantity=7,
+             facts={"custody": {"former": 5}}, at="2024-05-02")  # fmt: skip
+    before = {**STATED, "submissions": STATED["submissions"][:1]}
+    yield of("opening_year", 96, entity="former", year=2022, facts=before, at="2024-05-02")
+    yield of("opening_banking", 97, entity="former", net_sales={old: -21, new: 10},
+             holdings={new: 90}, carried=3, at="2024-05-22")  # fmt: skip
+    yield of("amend_entity", 98, entity="former", name="改名 厂", uscc="9142", province="湖北",
+             at="2024-05-23")  # fmt: skip
+    shares = [{"entity": "former", "share": "0.6"}, {"entity": "heir", "share": "0.40"}]
+    yield of("succeed_entity", 99, entity="former", kind="division", successors=shares,
+             reference="批 3 号", at="2024-05-24")  # fmt: skip

@@ -93,6 +93,9 @@ GOOD: dict[str, dict[str, Any]] = {
         "seller": "crrc-1", "buyer": "baosteel-1",
     },
     "set_entity_status": {"entity": "crrc", "status": "at_risk"},
+    "succeed_entity": {
+        "entity": "crrc", "kind": "merger", "successors": [{"entity": "baosteel", "share": "1"}],
+    },
     "surrender": {"entity": "crrc", "year": 2023, "unit": UNIT, "quantity": 1, "from": "crrc-1"},
     "transfer": {"unit": UNIT, "quantity": 1, "from": "crrc-1", "to": "desk-1", "kind": "free"},
     "unfreeze": {"freeze": "6"},
@@ -170,6 +173,11 @@ BAD_VALUES: dict[str, list[Any]] = {
     "name": ["", "x" * 4001, "a\x00b", "\ud800", 7, None],
     "pledgee": ["", "a\x00b", 7, None],
     "uscc": ["", "a\x00b", 7],
+    "successors": [
+        [], {}, "baosteel", None, ["baosteel"], [{}], [{"entity": "baosteel"}],
+        [{"entity": "baosteel", "share": "x"}],
+        [{"entity": "baosteel", "share": "1", "colour": 2}],
+    ],
     "rulebook": [7, None, ["open"]],
     "source": ["", 7, None],
     "sha256": ["", "0" * 63, "G" * 64, 7, None],
