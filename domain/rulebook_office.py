@@ -76,10 +76,18 @@ class Approval(_NamesCommands):
 
 
 class Authority(Table):
-    """Who may send which command, and read what."""
+    """Who may send which command, and read what; somebody may grant roles to everybody."""
 
     required: bool = False
     source: Source
     powers: tuple[Power, ...] = ()
     reads: tuple[Reads, ...] = ()
     approvals: tuple[Approval, ...] = ()
+
+    @property
+    def lets_roles_be_granted(self) -> bool:
+        """Whether some role may send ``grant_role`` for the whole registry."""
+        return any(
+            power.scope == "all" and not {"grant_role", ANY}.isdisjoint(power.commands)
+            for power in self.powers
+        )

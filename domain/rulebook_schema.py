@@ -165,7 +165,10 @@ class RulebookData(Table):
 
     @model_validator(mode="after")
     def _powers_name_known_things(self) -> "RulebookData":
-        for i, power in enumerate(self.authority.powers if self.authority else ()):
+        office = self.authority
+        if office is not None and office.required and not office.lets_roles_be_granted:
+            raise ValueError("authority.powers: no role may send grant_role with scope all")
+        for i, power in enumerate(office.powers if office else ()):
             for name in power.accounts or ():
                 if not self.kinds_in(name):
                     raise ValueError(

@@ -8,7 +8,7 @@
 Places: ``S`` the state's account (``authority``), ``R`` the reserve, ``P`` the province
 ``hubei`` and ``Q`` the province ``sichuan``; the entities ``plant`` (``O``, the one of the
 role ``entity``) and ``other`` (``N``) in ``hubei``, ``mill`` (``X``) in ``sichuan``, ``lone``
-(``L``) in none. Each entity has one account, ``ENTITY-1``.
+(``L``) in none. Each entity has one account, ``ENTITY-1``. ``I`` is an institution's.
 """
 
 from collections.abc import Iterable, Mapping
@@ -24,7 +24,7 @@ ENTITIES = {"O": "plant", "N": "other", "X": "mill", "L": "lone"}
 PROVINCES = {"P": "hubei", "Q": "sichuan"}
 ACCOUNTS = {
     "S": "authority", "R": "reserve", **PROVINCES,
-    **{place: f"{entity}-1" for place, entity in ENTITIES.items()},
+    **{place: f"{entity}-1" for place, entity in ENTITIES.items()}, "I": "fund-1",
 }  # fmt: skip
 STAFF: dict[str, dict[str, str]] = {
     "mee": {"role": "competent_authority"},
@@ -104,16 +104,15 @@ class Office:
 
     # -- the office --------------------------------------------------------------------------
 
-    def adopt(self, rulebook: str | Mapping[str, Any] | None = None, **fields: Any) -> None:
+    def adopt(
+        self,
+        rulebook: str | Mapping[str, Any] | None = None,
+        staff: Mapping[str, Mapping[str, str]] = STAFF,
+    ) -> None:
         """The registry's rulebook of an office is in force; the staff has its roles."""
-        self.send("adopt_rulebook", rulebook=rulebook or f"{self.registry}-office", **fields)
-        for actor in STAFF:
+        self.send("adopt_rulebook", rulebook=rulebook or f"{self.registry}-office")
+        for actor in staff:
             self.send("register_actor", subject=actor)
-        self.grant("mee")
-        for actor in STAFF:
-            if actor != "mee":
-                self.grant(actor, by="mee")
-
-    def grant(self, actor: str, by: str | None = None, **fields: Any) -> Outcome:
-        """An actor gets its role, or what ``fields`` say."""
-        return self.send("grant_role", subject=actor, actor=by, **{**STAFF[actor], **fields})
+        for actor, held in staff.items():
+            by = None if held["role"] == "competent_authority" else "mee"
+            self.send("grant_role", subject=actor, actor=by, **held)
