@@ -141,8 +141,8 @@ def _follow(
     reader = Reader(answers=acknowledged)
     with settings.open() as ledger:
         for row in ledger.follow(
-            **filters, cursor=None if cursor is None else FlushedCursor(cursor), after=start - 1,
-            until=until, limit=limit, pause=reader.pause,
+            **filters, after=start - 1, until=until, limit=limit, pause=reader.pause,
+            cursor=None if cursor is None else FlushedCursor(cursor, reader),
             acknowledged=reader.acknowledged if acknowledged else None,
         ):  # fmt: skip
             write(encode_line(row), flush=True)

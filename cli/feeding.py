@@ -5,6 +5,7 @@ import select
 import stat
 import sys
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -15,22 +16,11 @@ if TYPE_CHECKING:
     from etsledger.ledger.feed import Point
 
 
-class FlushedCursor(Cursor):
-    """A cursor that moves when standard output is on the disk, where it goes to a file."""
-
-    def save(self, point: "Point") -> None:
-        """Flushes, and moves the cursor then."""
-        sys.stdout.flush()
-        descriptor = _descriptor(sys.stdout)
-        if descriptor is not None and stat.S_ISREG(os.fstat(descriptor).st_mode):
-            os.fsync(descriptor)
-        super().save(point)
-
-
 class Reader:
     """Who reads the lines, and may write back the positions that were dealt with."""
 
     def __init__(self, *, answers: bool) -> None:
+        self.answers = answers
         self._out = _descriptor(sys.stdout)
         self._back = _descriptor(sys.stdin) if answers else None
         self._poll = select.poll()
@@ -57,6 +47,13 @@ class Reader:
         self.pause(0)
         return self._upto
 
+    def has_gone(self) -> bool:
+        """Whether nobody reads any more."""
+        return any(
+            descriptor == self._out and what & (select.POLLERR | select.POLLHUP)
+            for descriptor, what in self._poll.poll(0)
+        )
+
     def _read(self, descriptor: int) -> None:
         given = os.read(descriptor, 1 << 16)
         if not given:
@@ -68,6 +65,27 @@ class Reader:
                     f"--acknowledged wants positions on standard input, a line each: {line[:40]!r}"
                 )
             self._upto = max(self._upto, int(line))
+
+
+class FlushedCursor(Cursor):
+    """A cursor that moves when standard output is on the disk, where it goes to a file.
+
+    It stays where it is when a reader has gone that does not answer: what lay in the pipe was
+    not read.
+    """
+
+    def __init__(self, path: Path, reader: Reader) -> None:
+        super().__init__(path)
+        self._reader = reader
+
+    def save(self, point: "Point") -> None:
+        """Moves the cursor to a point whose lines were flushed."""
+        if not self._reader.answers and self._reader.has_gone():
+            return
+        descriptor = _descriptor(sys.stdout)
+        if descriptor is not None and stat.S_ISREG(os.fstat(descriptor).st_mode):
+            os.fsync(descriptor)
+        super().save(point)
 
 
 def _descriptor(stream: object) -> int | None:

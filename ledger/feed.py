@@ -7,6 +7,7 @@ that was restored or exchanged is not followed as if nothing had happened.
 """
 
 import os
+import time
 from collections import deque
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -22,7 +23,8 @@ from etsledger.ledger.store import Store
 WAIT: Final = 0.2
 """Seconds between two looks at a log that has nothing new."""
 _TOGETHER: Final = 100
-"""Events dealt with before the cursor is moved, while there are more at once."""
+_LONGEST: Final = 1.0
+"""Events, and seconds, after which the cursor is moved while there are more at once."""
 
 
 class Point(NamedTuple):
@@ -100,7 +102,8 @@ class Feed:
         self._open: deque[tuple[int, Point]] = deque()
         """Points not dealt with yet, each with the last event that has to be before it is."""
         self._pending = 0
-        """Events dealt with since the cursor was moved."""
+        self._moved = time.monotonic()
+        """Events dealt with since the cursor was moved, and when that was."""
 
     def follow(self, until: int | None, limit: int | None, *, wait: bool) -> Iterator[EventRow]:
         """The events, each once; ends at ``until``, after ``limit``, or unless told to ``wait``.
@@ -167,10 +170,12 @@ class Feed:
         while self._open and self._open[0][0] <= upto:
             self._dealt = self._open.popleft()[1]
             self._pending += 1
-        if self._pending >= _TOGETHER:
+        if self._pending >= _TOGETHER or (
+            self._pending and time.monotonic() - self._moved > _LONGEST
+        ):
             self._save()
 
     def _save(self) -> None:
         if self._pending and self._cursor is not None:
             self._cursor.save(self._dealt)
-        self._pending = 0
+        self._pending, self._moved = 0, time.monotonic()

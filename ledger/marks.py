@@ -31,12 +31,10 @@ class Mark(NamedTuple):
     @classmethod
     def from_bytes(cls, line: bytes) -> "Mark | None":
         """The mark of a line; None for anything else."""
-        text = line[: LENGTH - 10].rstrip()
-        if line[LENGTH - 9 : LENGTH] != b"%08x\n" % crc32(text):
-            return None
-        match text.split(b" "):
+        match line[: LENGTH - 10].split():
             case [store_id, epoch, position] if epoch.isdigit() and position.isdigit():
-                return cls(store_id.decode("ascii", "replace"), int(epoch), int(position))
+                mark = cls(store_id.decode("ascii", "replace"), int(epoch), int(position))
+                return mark if mark.to_bytes() == line else None
             case _:
                 return None
 
