@@ -104,6 +104,64 @@ def decide(command: IssueCredits, desk: Desk) -> CreditsIssued:
     )
 
 
+class StatedCredit(
+    msgspec.Struct,
+    frozen=True,
+    gc=False,
+    kw_only=True,
+    omit_defaults=True,
+    forbid_unknown_fields=True,
+):
+    """What is on record of a unit of credits where books begin in the middle: its programme,
+    and the ``serials`` (first and last numbers) that were given out before."""
+
+    covered_by_ets: bool
+    methodology: str | None = None
+    programme: Programme
+    registered_on: Date
+    serials: tuple[tuple[Serial, Serial], ...] = ()
+
+
+def check_stated(stated: StatedCredit, unit: str, desk: Desk) -> None:
+    """Raises InvalidCommand for a record that cannot be, does not agree with what is known of
+    the unit, or leaves open which numbers were given out."""
+    command = IssueCredits(
+        id="opening", unit=unit, quantity=1, to="opening", programme=stated.programme,
+        registered_on=stated.registered_on, covered_by_ets=stated.covered_by_ets,
+        methodology=stated.methodology,
+    )  # fmt: skip
+    _well_shaped(command)
+    credit = desk.registry.credits.get(unit)
+    if credit is not None:
+        _agrees(command, credit)
+    elif not stated.serials:
+        raise InvalidCommand(
+            f"facts.credit.serials: which numbers of {unit} were given out before is missing",
+            field="facts.credit.serials", unit=unit,
+        )  # fmt: skip
+    for first, last in stated.serials:
+        if last < first:
+            raise InvalidCommand(
+                f"facts.credit.serials: {first} to {last} are no numbers",
+                field="facts.credit.serials",
+            )
+        block = msgspec.structs.replace(command, quantity=last - first + 1)
+        _numbers_are_free(block, first, credit)
+
+
+def note_stated(scribe: Scribe, registry: RegistryState, unit: str, stated: StatedCredit) -> None:
+    """What is known of the unit, and which of its numbers are taken."""
+    known = registry.credits.get(unit)
+    if known is None:
+        known = Credit(stated.programme, stated.registered_on, stated.covered_by_ets)
+    serials = known.serials
+    for first, last in stated.serials:
+        serials = joined(serials, first, last)
+    methodology = known.methodology or stated.methodology
+    credit = msgspec.structs.replace(known, methodology=methodology, serials=serials)
+    scribe.put(registry.credits, unit, credit)
+
+
 def next_serial(credit: Credit | None) -> int:
     """The number after the last that was given out."""
     return credit.serials[-1][1] + 1 if credit is not None and credit.serials else 1

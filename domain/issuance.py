@@ -12,6 +12,7 @@ import msgspec
 from msgspec import field
 
 from etsledger.domain.commands import MAX_TONNES, Command, Id, Tonnes, Unit
+from etsledger.domain.credits import StatedCredit
 from etsledger.domain.desk import OUTSIDE, Desk
 from etsledger.domain.errors import IssuanceCapExceeded, RouteNotAllowed
 from etsledger.domain.events import AUTHORITY, ISSUANCE, RESERVE, Event, Posting, move
@@ -83,6 +84,7 @@ class OpeningBalanceRecorded(Event, frozen=True, kw_only=True):
 
     account: str
     borrowed: tuple[BorrowedFor, ...] = ()
+    credit: StatedCredit | None = None
     custody: tuple[KeptFor, ...] = ()
     facts: dict[str, Any] | None = None
     quantity: int
@@ -219,6 +221,7 @@ def decide_opening_balance(command: OpeningBalance, desk: Desk) -> tuple[Event, 
     recorded = OpeningBalanceRecorded(
         account=command.account,
         borrowed=found.borrowed,
+        credit=None if facts is None else facts.credit,
         custody=found.custody,
         facts=given,
         quantity=command.quantity,

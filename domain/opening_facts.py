@@ -6,16 +6,19 @@ rule keeps the fact as a label; elsewhere one that no rule could use is refused.
 """
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Annotated, NamedTuple
 
 import msgspec
 
+from etsledger.domain import custody, loans
 from etsledger.domain.commands import MAX_TONNES, Balance
+from etsledger.domain.credits import StatedCredit, check_stated, note_stated
 from etsledger.domain.desk import Desk
 from etsledger.domain.errors import InvalidCommand
 from etsledger.domain.opening_year import OpeningYearRecorded, deadline_passed, nothing_on_record
 from etsledger.domain.rulebook import Rulebook
-from etsledger.domain.state import Account, Entity
+from etsledger.domain.state import Account, Entity, RegistryState, Scribe
 from etsledger.domain.stated_years import StatedYear
 
 # RFC 8785 orders names by UTF-16; up to U+FFFF that is the order of their code points.
@@ -39,6 +42,8 @@ class OpeningFacts(
     """What it still owes for years whose deadline is past."""
     custody: dict[Key, Balance] | None = None
     """Of the tonnes, what a government account keeps for entities."""
+    credit: StatedCredit | None = None
+    """Of credits, what is on record of the unit, without which they meet no obligation."""
 
 
 class Opened(NamedTuple):
@@ -76,10 +81,12 @@ class Effects(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 
 def effects(facts: OpeningFacts, opened: Opened, desk: Desk) -> Effects:
     """Raises UnknownEntity, InvalidCommand for what no rule could use."""
+    if facts.credit is not None:
+        check_stated(facts.credit, opened.unit, desk)
     borrowed = _by_year("borrowed", facts.borrowed)
     recalls = _by_year("recall_open", facts.recall_open)
     arrears = _by_year("arrears", facts.arrears)
-    custody = _custody(facts.custody, opened.account, desk)
+    kept = _custody(facts.custody, opened.account, desk)
     rules = desk.rules
     if borrowed and not rules.data.borrowing:
         borrowed = _label("borrowed", "no borrowing", desk)
@@ -87,7 +94,7 @@ def effects(facts: OpeningFacts, opened: Opened, desk: Desk) -> Effects:
         recalls = _label("recall_open", "no compliance years", desk)
     if arrears and not rules.data.surrender.obligations:
         arrears = _label("arrears", "no obligations", desk)
-    found = Effects(custody=custody)
+    found = Effects(custody=kept)
     if borrowed or recalls or arrears:
         owner = opened.account.entity
         if owner is None:
@@ -97,7 +104,7 @@ def effects(facts: OpeningFacts, opened: Opened, desk: Desk) -> Effects:
         entity = desk.entity(owner)
         found = Effects(
             borrowed=_borrowed(borrowed, opened.unit, owner, entity, rules),
-            custody=custody,
+            custody=kept,
             years=_years(opened, owner, entity, recalls, arrears, desk),
         )
     restricted = sum(one.quantity for one in (*found.borrowed, *found.custody))
@@ -228,3 +235,25 @@ def _years(
 def _fault(why: str, field: str = "") -> InvalidCommand:
     where = f"facts.{field}" if field else "facts"
     return InvalidCommand(f"{where}: {why}", field=where)
+
+
+# -- what state keeps ------------------------------------------------------------------------------
+
+
+def note(
+    scribe: Scribe,
+    registry: RegistryState,
+    found: Effects,
+    credit: StatedCredit | None,
+    account: str,
+    unit: str,
+    at: datetime,
+) -> None:
+    """What is borrowed or kept for an entity leaves by its own way only; credits are known."""
+    for one in found.borrowed:
+        place = (one.year, account, unit)
+        loans.change(scribe, registry, one.entity, place, one.quantity, at)
+    for one in found.custody:
+        custody.change(scribe, registry, one.entity, account, unit, one.quantity, at)
+    if credit is not None:
+        note_stated(scribe, registry, unit, credit)

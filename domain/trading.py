@@ -11,7 +11,6 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, cast
 
-from etsledger.domain import custody, loans
 from etsledger.domain.commands import Command, CommandId, Id, Tonnes, Unit
 from etsledger.domain.desk import Desk
 from etsledger.domain.errors import (
@@ -38,6 +37,7 @@ from etsledger.domain.market import (
     reference_before,
     yuan,
 )
+from etsledger.domain.opening_facts import Effects, note
 from etsledger.domain.resale import Sale, no_later_resale, no_resale
 from etsledger.domain.state import Account, Fact, RegistryState, Scribe, TradedDay
 from etsledger.domain.times import business_date
@@ -274,12 +274,11 @@ def evolve_opening(
 ) -> None:
     """What was sold net before these books is kept with the account; what is borrowed or
     kept for an entity leaves by its own way only."""
-    at = fact.effective_at
-    for one in event.borrowed:
-        place = (one.year, event.account, event.unit)
-        loans.change(scribe, registry, one.entity, place, one.quantity, at)
-    for one in event.custody:
-        custody.change(scribe, registry, one.entity, event.account, event.unit, one.quantity, at)
+    if event.facts:
+        effects = Effects(borrowed=event.borrowed, custody=event.custody)
+        note(
+            scribe, registry, effects, event.credit, event.account, event.unit, fact.effective_at
+        )  # fmt: skip
     stated = stated_net_sales(event)
     if not stated:
         return

@@ -33,13 +33,15 @@ from etsledger.domain.pledging import UnitsPledged
 from etsledger.domain.pre_allocation import AllowancesPreAllocated
 from etsledger.domain.registries import RegistryOpened, RulebookAdopted
 from etsledger.domain.rulebook import bundled, bundled_names, load
-from etsledger.domain.state import RegistryState, Scribe, State
+from etsledger.domain.state import Scribe, State
 from etsledger.domain.stated_years import StatesYears
+from etsledger.domain.succession import EntitySucceeded
 from etsledger.domain.times import iso
 from etsledger.domain.trading import TradeSettled
 from etsledger.domain.verification import BalanceValuePublished
 from etsledger.domain.yearbook import EMPTY
 from etsledger.ledger.opened_banking import Sales, stated_banking
+from etsledger.ledger.opened_holdings import borrowed, credit, kept
 from etsledger.ledger.opened_years import Document, stated_year
 from etsledger.ledger.record import Logged, read
 from etsledger.ledger.store import Store
@@ -82,6 +84,8 @@ class Openings:
         self._told: list[_Told] = []
         self._claimed: list[_Told] = []
         self._left: list[_Told] = []
+        self._succeeded: list[_Told] = []
+        """Where nothing of the entity is left to go over: it is gone, and takes no part."""
         self._closing: dict[str, _Told] = {}
         self._settled: dict[str, list[Logged]] = {}
         self._documents: dict[int, Document] = {}
@@ -98,6 +102,9 @@ class Openings:
         for told in self._told:
             if told.registry in self._names and self._needed(told):
                 yield told.command
+        for told in self._succeeded:
+            if told.registry in self._names:
+                yield {**told.command, "effective_at": self._from(told)}
         for name in self._names:
             yield from self._balances(name, more)
             yield from self._years(name, more)
@@ -121,6 +128,8 @@ class Openings:
             if record.effective_at >= self._cut_over and not isinstance(event, _ALWAYS):
                 continue
             apply(scribe, event, logged.fact)
+            if isinstance(event, EntitySucceeded) and event.wholly:
+                self._succeeded.append(_again(logged))
             if isinstance(event, _RETOLD):
                 self._told.append(_again(logged))
             elif isinstance(event, tuple(_CLAIMS)):
@@ -175,8 +184,8 @@ class Openings:
     def _balances(self, name: str, more: dict[str, str]) -> Iterator[Command]:
         registry = self._state.registries[name]
         rules = load(self._state.rulebooks[registry.rulebook_at(self._cut_over).hash])
-        borrowed = _borrowed(registry)
-        kept = _kept(registry)
+        lent = borrowed(registry)
+        in_custody, told = kept(registry), set[str]()
         for account_id, units in sorted(registry.holdings.items()):
             if account_id in OUTSIDE_ACCOUNTS:
                 continue
@@ -190,18 +199,25 @@ class Openings:
                         self.left_out.append(f"{holding.held} t of {unit} {account_id} in {name}")
                         continue
                 facts = {
-                    "borrowed": borrowed.get((account_id, unit)),
-                    "custody": kept.get((account_id, unit)),
+                    "borrowed": lent.get((account_id, unit)),
+                    "credit": credit(registry.credits.get(unit), first=unit not in told),
+                    "custody": in_custody.get((account_id, unit)),
                 }
+                told.add(unit)
                 stated: Command = {"account": account_id, "unit": unit, "quantity": holding.held}
                 given = {key: value for key, value in facts.items() if value}
                 if given:
                     stated["facts"] = given
                 yield self._stated(name, "opening_balance", f"{account_id}/{unit}", more, **stated)
+        for unit in sorted(registry.credits.keys() - told):
+            self.left_out.append(f"the numbers of {unit} in {name}, of which nothing is held")
 
     def _years(self, name: str, more: dict[str, str]) -> Iterator[Command]:
         registry = self._state.registries[name]
         for entity, books in sorted(registry.years.items()):
+            if entity in registry.gone:
+                self.left_out.append(f"the years of {entity} in {name}, which others took over")
+                continue
             for year, book in sorted(books.items()):
                 if book == EMPTY:
                     continue
@@ -220,7 +236,7 @@ class Openings:
         if table is None:
             return
         sales = Sales(table, self._settled.get(name, ()))
-        for entity in sorted(registry.entities):
+        for entity in sorted(registry.entities.keys() - registry.gone.keys()):
             fields = stated_banking(
                 self._store, self._upto, name, registry, entity, table, sales,
                 self._documents.get, self._cut_over,
@@ -258,24 +274,3 @@ def _until(closing: _Told) -> str:
     event = closing.event
     assert isinstance(event, PeriodClosed | PeriodReopened)
     return event.until
-
-
-def _borrowed(registry: RegistryState) -> dict[tuple[str, str], dict[str, int]]:
-    """By account and unit: tonnes lent and not surrendered yet, by year."""
-    found: dict[tuple[str, str], dict[str, int]] = {}
-    for loans in registry.borrowed.values():
-        for one in loans:
-            if one.quantity:
-                found.setdefault((one.account, one.unit), {})[str(one.year)] = one.quantity
-    return found
-
-
-def _kept(registry: RegistryState) -> dict[tuple[str, str], dict[str, int]]:
-    """By account and unit: tonnes kept for entities at risk."""
-    found: dict[tuple[str, str], dict[str, int]] = {}
-    for entity, kept in registry.custody.items():
-        for one in kept:
-            tonnes = sum(change for _, change in one.changes)
-            if tonnes:
-                found.setdefault((one.account, one.unit), {})[entity] = tonnes
-    return found

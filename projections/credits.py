@@ -12,7 +12,7 @@ from typing import Final
 
 from etsledger.domain.cancellation import UnitsCancelled
 from etsledger.domain.corrections import MovementReversed
-from etsledger.domain.credits import CreditsIssued
+from etsledger.domain.credits import CreditsIssued, StatedCredit
 from etsledger.domain.events import ISSUANCE
 from etsledger.domain.issuance import OpeningBalanceRecorded
 from etsledger.domain.locks import CreditsCancelled, CreditsLocked, CreditsUnlocked
@@ -37,7 +37,7 @@ class _Unit:
     """One unit of credits in one registry, followed event by event."""
 
     def __init__(self) -> None:
-        self.issuance: CreditsIssued | None = None
+        self.issuance: CreditsIssued | StatedCredit | None = None
         self.methodology: str | None = None
         self.issued = self.used = self.cancelled = 0
         self.blocks: list[tuple[int, int, int | None]] = []
@@ -57,6 +57,9 @@ class _Unit:
                 self.methodology = self.methodology or event.methodology
                 self._came(position, event.quantity, event.serial_start)
             case OpeningBalanceRecorded():
+                if event.credit is not None:
+                    self.issuance = self.issuance or event.credit
+                    self.methodology = self.methodology or event.credit.methodology
                 self._came(position, event.quantity, None)
             case MovementReversed():
                 self.issued -= event.quantity
