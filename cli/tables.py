@@ -24,13 +24,14 @@ TONNES = {
     "before", "after", "given_free", "left", *STATUSES,
 }  # fmt: skip
 """Columns of tonnes, or of other counts that grow large."""
-NUMBERS = TONNES | {"position", "lag_seconds", "fine"}
+NUMBERS = TONNES | {"position", "lag_seconds", "fine", "days", "fact", "late"}
 TIMES = {"effective_at", "recorded_at", "deadline", "proposed_at", "decided_at"}
 ONLY_IF_USED = {
     "entity", "frozen", "pledged", "pending", "restricted", "counterparty", "actor",
     "approved_by", "reference", "reason", "converted_in", "converted_out", "would_have_refused",
-    "entitlement", "pre_allocated", "allocated", "recalled", "recall_open", "borrowed",
-    "offsets", "green_power", "fine", *STATUSES,
+    "note", "entitlement", "pre_allocated", "allocated", "recalled", "recall_open", "borrowed",
+    "offsets", "green_power", "fine", "uscc", "first_year", "allocation_method",
+    "first_year_elsewhere", "succeeded_by", "succeeds", *STATUSES,
 }  # fmt: skip
 """Columns that are left out of a table in which every row has nothing there."""
 UNSEEN = {"hash", "rulebook"}

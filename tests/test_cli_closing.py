@@ -121,7 +121,7 @@ def test_people_are_told_what_is_due(national_store: Path) -> None:
     title, _, first, second, *_ = ok(
         national_store, "deadlines", *WHEN, "--format", "table"
     ).splitlines()
-    columns = "last day state registry entity year period counted from days fact rule note"
+    columns = "last day state registry entity year period counted from days fact rule"
     assert title.split() == columns.split()
     assert first.split()[:6] == [
         "2025-12-31", "passed", "cn-national", "plant", "2024", "surrender"
