@@ -72,9 +72,9 @@ def _rows(
         yield from store.rows(from_position - 1, upto, types)
         return
     wanted: list[set[int]] = []
-    if account:
+    if account is not None:
         wanted.append(_of_account(store, parties, account, upto, from_position - 1))
-    if entity:
+    if entity is not None:
         of_entity = {fact.position for fact in parties.facts(upto, entity=entity)}
         for own in parties.of_entity(entity, upto):
             of_entity |= _of_account(
