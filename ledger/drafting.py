@@ -8,6 +8,7 @@ with the command that it brings about.
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
+from typing import Final, cast
 
 import msgspec
 
@@ -34,6 +35,7 @@ Known = dict[str, tuple[int, int]]
 KeptContent = Callable[[str, int, int], bytes]
 NamesIn = Callable[[bytes], Sequence[PersonalName]]
 """The names on file that a kept command stands for."""
+_APPROVALS: Final = frozenset((Approve, Execute))
 Sizes = tuple[Mark, int, int, int, int, int]
 
 
@@ -100,8 +102,8 @@ class Draft:
                     continue
                 if prepared.children:
                     positions = self._decide_batch(prepared)
-                elif isinstance(prepared.command, Approve | Execute):
-                    positions = self._decide_approval(prepared, prepared.command)
+                elif type(prepared.command) in _APPROVALS:
+                    positions = self._decide_approval(prepared)
                 else:
                     positions = self._decide_events(prepared, None)
                 warnings = tuple(self._warnings)
@@ -139,8 +141,9 @@ class Draft:
             self._scribe.forget()
         return self._accept(batch, first)
 
-    def _decide_approval(self, prepared: Prepared, command: Approve | Execute) -> tuple[int, ...]:
+    def _decide_approval(self, prepared: Prepared) -> tuple[int, ...]:
         """With the proposed command in the same write, where nothing waits any more."""
+        command = cast(Approve | Execute, prepared.command)
         was_noting = self._scribe.journal is not None
         start, first = self._here(), self._scribe.state.position + 1
         effective_at = prepared.effective_at or self.now

@@ -125,6 +125,35 @@ def test_an_account_with_something_proposed_is_not_closed(pair: Pair) -> None:
     pair.refused("AccountNotEmpty", "close_account", account="crrc-1")
 
 
+@pytest.fixture
+def owing(national: NationalBook) -> NationalBook:
+    """700 t in advance, 450 of them in a proposed surrender, 100 sold: 100 of a recall are open."""
+    national.plant("buyer")
+    national.fund(ALLOWANCE, 10_000)
+    national.verified(1_000, 2023)
+    national.verified(450)
+    national.pre_allocate()
+    surrender = {"command": "surrender", "id": "s", "entity": "plant", "year": 2024,
+                 "unit": ALLOWANCE, "quantity": 450}  # fmt: skip
+    national.send("propose", id="p", actor="li", proposes=surrender)
+    national.send("transfer", unit=ALLOWANCE, kind="succession", quantity=100, from_="plant-1",
+                  to="buyer-1")  # fmt: skip
+    national.finalise(entitlement=450)
+    assert (national.compliance()["recalled"], national.compliance()["recall_open"]) == (150, 100)
+    return national
+
+
+def test_what_is_released_for_the_command_is_not_taken_for_a_recall(owing: NationalBook) -> None:
+    owing.send("approve", proposal="p", actor="wang")
+    assert (owing.compliance()["pending"], owing.compliance()["recall_open"]) == (450, 100)
+
+
+def test_what_a_rejection_frees_meets_a_recall_first(owing: NationalBook) -> None:
+    owing.send("reject", proposal="p", actor="wang")
+    assert (owing.compliance()["recalled"], owing.compliance()["recall_open"]) == (250, 0)
+    assert owing.available() == 350
+
+
 # -- from when until when ------------------------------------------------------------------------
 
 MADE, APPROVED = "2024-03-01T00:00:00+08:00", "2024-05-01T00:00:00+08:00"

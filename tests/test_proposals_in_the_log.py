@@ -3,10 +3,13 @@
 from collections.abc import Callable
 from typing import Any
 
+import msgspec
 import pytest
 from sqlalchemy import delete
 
+from etsledger.domain.state import State
 from etsledger.ledger import Ledger
+from etsledger.ledger.snapshots import state_bytes
 from etsledger.ledger.tables import commands
 from helpers import (
     ON_SQLITE,
@@ -46,6 +49,16 @@ def test_a_log_with_proposals_replays_to_the_live_state(pair: Pair) -> None:
     assert state == replayed(pair.ledger)
     assert list(state.registries["trial"].proposals) == ["p3", "p5"]
     assert pair.ledger.verify().ok
+
+
+@ON_SQLITE
+def test_a_snapshot_keeps_what_waits(pair: Pair) -> None:
+    pair.ledger.execute(pair.proposal("record_market_day", date="2024-06-03", unit=UNIT,
+                                      close=80.5, by="wang"))  # fmt: skip
+    state = replayed(pair.ledger)
+    kept = msgspec.json.decode(state_bytes(state), type=State)
+    assert kept == state
+    assert kept.registries["trial"].proposals["p6"].command["close"] == "80.5"
 
 
 def test_the_question_tells_what_became_of_each(pair: Pair, clock: SteppingClock) -> None:
