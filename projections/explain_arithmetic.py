@@ -22,6 +22,8 @@ from etsledger.domain.issuance import OpeningBalanceRecorded
 from etsledger.domain.leaving import EntityLeft
 from etsledger.domain.market import MarketDayRecorded
 from etsledger.domain.offsets import OffsetsUsed
+from etsledger.domain.opening_banking import OpeningBankingRecorded
+from etsledger.domain.opening_year import OpeningYearRecorded
 from etsledger.domain.pre_allocation import AllowancesPreAllocated
 from etsledger.domain.pre_allocation_amounts import PreAllocatedLine
 from etsledger.domain.surrender import SurrenderConfirmed, SurrenderSubmitted
@@ -261,6 +263,38 @@ def _opening(event: OpeningBalanceRecorded) -> Iterator[Explanation]:
             yield node(name, f"stated of the time before: {what}", tonnes, TONNES)  # pyright: ignore[reportUnknownArgumentType]
 
 
+def _opening_year(event: OpeningYearRecorded) -> Iterator[Explanation]:
+    facts = event.facts
+    for name in ("verified_emissions", "obligation", "entitlement", "pre_allocated", "allocated",
+                 "recalled", "recall_open"):  # fmt: skip
+        tonnes: int | None = getattr(facts, name)
+        if tonnes:
+            yield node(name, name.replace("_", " "), tonnes, TONNES)
+    for one in facts.deductions:
+        yield node("deduction", f"deduction {one.deduction} ({one.reason})", one.quantity, TONNES)
+    for one in facts.loans:
+        yield node("borrowed", f"{one.unit} of {one.lender_year} borrowed", one.quantity, TONNES)
+    for one in facts.submissions:
+        how = "surrendered" if one.confirmed else "submitted, not yet confirmed"
+        what = f"{one.unit} {how}, submitted {one.submitted_at}"
+        yield node("submitted", what, one.quantity, TONNES)
+    for one in facts.offsets:
+        yield node("offsets", f"{one.unit} used {one.counted_at}", one.quantity, TONNES)
+    for one in facts.green_power:
+        yield node("green_power", f"claimed {one.counted_at}", one.quantity, TONNES)
+    for one in facts.fines:
+        yield node("fine", f"fine {one.fine}", one.amount, MONEY)
+
+
+def _opening_banking(event: OpeningBankingRecorded) -> Iterator[Explanation]:
+    for one in event.sold:
+        yield node("net_sales", f"{one.unit} sold net", one.quantity, TONNES)
+    for one in event.holdings:
+        yield node("holding", f"{one.unit} held at the snapshot", one.quantity, TONNES)
+    if event.carried:
+        yield node("carried", "carried over", event.carried, TONNES)
+
+
 def _left(event: EntityLeft) -> Iterator[Explanation]:
     for one in event.to_cancel:
         by = f"{one.unit} to be cancelled by {event.cancel_by}"
@@ -291,6 +325,8 @@ _NUMBERS: Final[dict[type[Event], Callable[[Any], Iterable[Explanation]]]] = {
     SurrenderSubmitted: _submitted,
     SurrenderConfirmed: _submitted,
     OpeningBalanceRecorded: _opening,
+    OpeningYearRecorded: _opening_year,
+    OpeningBankingRecorded: _opening_banking,
     EntityLeft: _left,
     MarketDayRecorded: _market_day,
 }

@@ -5,6 +5,7 @@ from decimal import Decimal
 from typing import Final
 
 from etsledger.domain.compliance import in_time, last_second
+from etsledger.domain.opening_year import OpeningYearRecorded
 from etsledger.domain.state import State
 from etsledger.domain.times import iso
 from etsledger.domain.yearbook import Submission, seen
@@ -96,7 +97,11 @@ class _Explained:
         return _STATUS_RULE.get(letter, "N-SUR-2, N-SUR-4")
 
     def _told(self, position: int, key: str = "fact") -> Explanation:
-        return self.facts.told(self.found[position], key)
+        fact = self.found[position]
+        told = self.facts.told(fact, key)
+        if isinstance(fact.event, OpeningYearRecorded):
+            told["because"] = []  # all that it states: here one number of it is told
+        return told
 
     # -- the numbers --------------------------------------------------------------------------
 
@@ -211,7 +216,12 @@ class _Explained:
                 continue
             first = self._told(one.position, "submitted")
             first["what"] += self._timely(one)
-            if closing is None:
+            if closing is not None and isinstance(
+                self.found[one.position].event, OpeningYearRecorded
+            ):
+                first["key"] = "confirmed"
+                told.append(signed(first, one.quantity))
+            elif closing is None:
                 told.append(signed(first, one.quantity))
             elif confirmed:
                 last = self._told(closing.position, "confirmed")
@@ -226,7 +236,8 @@ class _Explained:
         if self.table is None:
             return ""
         deadline = last_second(self.table.deadline)
-        return ", in time" if in_time(one.met_at, deadline) else ", after the deadline"
+        when = "" if one.counted_at is None else f", submitted {iso(one.met_at)}"
+        return f"{when}, {'in time' if in_time(one.met_at, deadline) else 'after the deadline'}"
 
     # -- since --------------------------------------------------------------------------------
 

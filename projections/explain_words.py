@@ -182,9 +182,7 @@ def _opening_banking(e: opening_banking.OpeningBankingRecorded) -> Words:
 
 
 def _opening_year(e: opening_year.OpeningYearRecorded) -> Words:
-    emitted = e.facts.verified_emissions
-    what = f"{e.entity} {e.year} as stated when these books began"
-    return Words(what, emitted, None if emitted is None else TONNES)
+    return Words(f"{e.entity} {e.year} as stated when these books began")
 
 
 def _issued(e: issuance.UnitsIssued) -> Words:
