@@ -88,3 +88,7 @@ def _uses(command: dict[str, Any]) -> Iterator[Place]:
             value = command.get(field)
             if isinstance(value, str) and _MAKERS.get(command["command"]) != field:
                 yield kind, registry, value
+        for successor in command.get("successors", ()):
+            for field in ("account", "entity"):
+                if field in successor:
+                    yield _NAMES[field], registry, successor[field]

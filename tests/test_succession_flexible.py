@@ -389,3 +389,21 @@ def test_the_tables_and_the_log_agree_after_a_succession(book: NationalBook) -> 
     assert years_together(ledger, ["plant", "left", "right"]) == whole
     assert ledger.verify().ok
     assert ledger.replay().ok
+
+
+@ON_SQLITE
+def test_what_if_there_had_been_no_succession(book: NationalBook) -> None:
+    story(book)
+    found = book.ledger.what_if(without=["parted"])
+    assert [one.id for one in found.left_out] == ["parted"]
+    changed = {
+        change.key["entity"]: change.after for change in found.compliance
+        if change.key["year"] == 2023
+    }  # fmt: skip
+    assert changed["plant"] is not None
+    assert changed["plant"]["surrendered"] == 850
+    # And without a successor there is none: the succession is refused because of that.
+    registered = next(iter(book.ledger.events(types=["EntityRegistered"], entity="right")))
+    found = book.ledger.what_if(without=[registered["command_id"]])
+    refused = next(one for one in found.refused if one.id == "parted")
+    assert refused.because_of == (registered["command_id"],)
