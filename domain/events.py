@@ -53,7 +53,8 @@ def move(unit: str, quantity: int, source: str, target: str) -> tuple[Posting, .
 
 
 class Later(NamedTuple):
-    """An event that takes effect at a time of its own, after its command's."""
+    """An event that takes effect at a time of its own: after its command's, or (where it frees
+    what a back-dated command takes) before."""
 
     event: Event
     effective_at: datetime
