@@ -14,6 +14,7 @@ from typing import Final, NamedTuple
 import msgspec
 
 from etsledger.domain.commands import Command
+from etsledger.domain.errors import InvalidCommand
 
 PREFIX: Final = "sha256:"
 _SEALED: Final = re.compile(r"sha256:[0-9a-f]{64}")
@@ -36,7 +37,8 @@ def hashed(name: str, salt: str) -> str:
 def sealed(command: Command) -> tuple[Command, tuple[PersonalName, ...]]:
     """The command with a hash in the place of each name, and the names.
 
-    A name that is such a hash already stays: commands are decided again from the log.
+    A name that is such a hash already stays: commands are decided again from the log. Raises
+    InvalidCommand for what is no name.
     """
     names: list[PersonalName] = []
     changes: dict[str, str] = {}
@@ -44,6 +46,10 @@ def sealed(command: Command) -> tuple[Command, tuple[PersonalName, ...]]:
         name: str | None = getattr(command, field)
         if name is None or _SEALED.fullmatch(name):
             continue
+        if not name.isprintable():
+            raise InvalidCommand(
+                f"{field}: control characters and halves of characters are in no name", field=field
+            )
         salt = secrets.token_hex(_SALT)
         names.append(PersonalName(hashed(name, salt), salt, name))
         changes[field] = names[-1].hash

@@ -185,6 +185,7 @@ BAD_VALUES: dict[str, list[Any]] = {
     "direction": ["in", "", 7],
     "name": ["", "x" * 4001, "a\x00b", "\ud800", 7, None],
     "pledgee": ["", "a\x00b", 7, None],
+    "holder": ["", "x" * 201, "a\x00b", "\ud800", 7],
     "uscc": ["", "a\x00b", 7],
     "successors": [
         [],
