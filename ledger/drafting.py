@@ -7,6 +7,7 @@ refused one leaves the draft as it was; a batch is taken back whole.
 from bisect import bisect_right
 from collections.abc import Callable, Sequence
 from datetime import datetime
+from typing import NamedTuple
 
 import msgspec
 
@@ -28,6 +29,15 @@ Known = dict[str, tuple[int, int]]
 """Ids that were accepted before this write, with their first and last positions."""
 KeptContent = Callable[[str, int, int], bytes]
 Sizes = tuple[Mark, int, int, int, int]
+
+
+class Refused(NamedTuple):
+    """A command that was refused after the event at ``position``, and why."""
+
+    prepared: Prepared
+    refusal: Refusal
+    position: int
+    recorded_at: datetime
 
 
 class Draft:
@@ -52,7 +62,7 @@ class Draft:
         self.entries: list[Entry] = []
         self.commands: list[CommandRow] = []
         self.postings: list[PostingRow] = []
-        self.refused: list[tuple[Prepared, Refusal]] = []
+        self.refused: list[Refused] = []
         self._scribe = scribe
         self._past = past
         self._known: Known = {}
@@ -92,13 +102,31 @@ class Draft:
                 warnings = tuple(self._warnings)
                 outcomes.append(Outcome(command_id, "accepted", positions, warnings=warnings))
             except Refusal as refusal:
-                self.refused.append((prepared, refusal))
                 outcomes.append(Outcome(command_id, "refused", (), refusal))
                 if start is not None:
                     self._take_back(start)
+                self.refused.append(Refused(prepared, refusal, self.position, self.now))
                 if atomic or not keep_going:
                     break
         return outcomes
+
+    def attempt(
+        self, prepared: Prepared, known: Known, now: datetime
+    ) -> tuple[Outcome, list[Entry]]:
+        """What would become of a command here at a recorded time, with the events it would
+        lead to; nothing of it stays, accepted or refused."""
+        was_noting, before = self._scribe.journal is not None, self.now
+        start, first = self._here(), len(self.entries)
+        self.now = now
+        [outcome] = self.decide_all([prepared], known, atomic=False, keep_going=True)
+        if outcome.refusal is not None:
+            self.refused.pop()
+        made = self.entries[first:]
+        self._take_back(start)
+        if not was_noting:
+            self._scribe.forget()
+        self.now = before
+        return outcome, made
 
     def _decide_batch(self, batch: Prepared) -> tuple[int, ...]:
         was_noting = self._scribe.journal is not None
