@@ -33,6 +33,12 @@ def show(found: "WhatIf") -> None:
          for one in found.refused],
         ("position", "id", "because of", "reason"),
     )  # fmt: skip
+    _table(
+        "accepted that were refused, for the reason given then (not in these books)",
+        [{"after": one.after, "id": one.id, "accepted later": one.accepted_at,
+          "reason": _words(one.refusal)} for one in found.accepted],
+        ("after", "id", "accepted later", "reason"),
+    )  # fmt: skip
     _table("entitlements (tonnes)", _amounts(found.entitlements, "entitlement"),
            ("entity", "year", "before", "after", "difference"))  # fmt: skip
     _table("statuses", _statuses(found.statuses), ("entity", "year", "was", "would be"))
@@ -61,6 +67,9 @@ def _summary(found: "WhatIf") -> list[str]:
     because = f", {why:,} because of what is not there any more" if why else ""
     were = "was" if counts["refused"] == 1 else "were"
     lines.append(f"{counts['refused']:,} refused that {were} accepted{because}")
+    if found.attempts:
+        tried = _count(counts["attempts"], "refused attempt")
+        lines.append(f"{counts['accepted']:,} of {tried} would be accepted")
     lines.append(f"{counts['otherwise']:,} accepted with another result")
     differ, tonnes = _differ(counts["entitlements"]), counts["entitlement_tonnes"]
     in_all = f": {tonnes:+,} t in all" if found.entitlements else ""

@@ -87,6 +87,7 @@ class Batch(Command, frozen=True, kw_only=True, tag="batch"):
 
 INHERITED = ("registry", "effective_at", "actor", "approved_by", "reference", "reason")
 
+
 def _decide_proposal(command: proposals.Propose, desk: Desk) -> Event:
     """The proposed command is decided as if it were sent now, but for the second person."""
     proposed = _read(command.proposes)

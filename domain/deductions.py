@@ -4,6 +4,7 @@ Rule N-ADJ-3: what a pre-allocation cannot bear is carried to the final allocati
 taken beyond the final entitlement is given back to the deduction.
 """
 
+from fractions import Fraction
 from typing import ClassVar, Literal
 
 import msgspec
@@ -12,7 +13,7 @@ from etsledger.domain.commands import Command, Id, Tonnes, Year
 from etsledger.domain.desk import Desk
 from etsledger.domain.errors import FineOutOfBounds
 from etsledger.domain.events import Event
-from etsledger.domain.penalties import fraud_cut_bounds
+from etsledger.domain.rulebook import Rulebook
 from etsledger.domain.state import Fact, RegistryState, Scribe
 from etsledger.domain.times import iso, parse_instant
 from etsledger.domain.yearbook import Deduction, YearBook
@@ -86,6 +87,19 @@ def decide(command: RecordDeduction, desk: Desk) -> DeductionRecorded:
         reason=command.reason,
         year=command.year,
     )
+
+
+def fraud_cut_bounds(rules: Rulebook, allocation: int) -> tuple[int, int]:
+    """The least and the most (whole tonnes) that fraud may cut off an allocation.
+
+    The next year's allocation is cut by a share of it (Z3 art.22); the least is rounded up
+    and the most down, so that every whole number between them is within the law. Without a
+    share in the rulebook the bounds are 0 and the allocation.
+    """
+    row = next((row for row in rules.data.deductions if row.reason == "fraud"), None)
+    low = Fraction(row.minimum_share) if row and row.minimum_share is not None else Fraction(0)
+    high = Fraction(row.maximum_share) if row and row.maximum_share is not None else Fraction(1)
+    return (low * allocation).__ceil__(), (high * allocation).__floor__()
 
 
 def settle(book: YearBook, capacity: int) -> tuple[int, tuple[Deducted, ...]]:

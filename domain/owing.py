@@ -53,18 +53,13 @@ def no_more_than_owed(
 ) -> None:  # fmt: skip
     """Raises SurrenderExceedsObligation for more than is outstanding less what is pending."""
     for found in standings(desk, entity_id, entity, year):
-        fits(found, entity_id, year, quantity)
-
-
-def fits(found: Standing, entity_id: str, year: int, quantity: int) -> None:
-    """Raises SurrenderExceedsObligation for more than a standing has open and not pending."""
-    left = max(found.outstanding - found.pending, 0)
-    if quantity > left:
-        raise SurrenderExceedsObligation(
-            f"entity {entity_id} owes {left} t for {year} (obligation {found.obligation}, "
-            f"surrendered {found.surrendered}, pending {found.pending}, offsets "
-            f"{found.offsets}, green power {found.green_power}); {quantity} t asked",
-            entity=entity_id, year=year, obligation=found.obligation,
-            surrendered=found.surrendered, pending=found.pending, offsets=found.offsets,
-            green_power=found.green_power, outstanding=left, asked=quantity,
-        )  # fmt: skip
+        left = max(found.outstanding - found.pending, 0)
+        if quantity > left:
+            raise SurrenderExceedsObligation(
+                f"entity {entity_id} owes {left} t for {year} (obligation {found.obligation}, "
+                f"surrendered {found.surrendered}, pending {found.pending}, offsets "
+                f"{found.offsets}, green power {found.green_power}); {quantity} t asked",
+                entity=entity_id, year=year, obligation=found.obligation,
+                surrendered=found.surrendered, pending=found.pending, offsets=found.offsets,
+                green_power=found.green_power, outstanding=left, asked=quantity,
+            )  # fmt: skip

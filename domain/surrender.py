@@ -13,17 +13,17 @@ from msgspec import field
 
 from etsledger.domain import custody, loans
 from etsledger.domain.commands import Command, CommandId, Id, Tonnes, Unit, Year
-from etsledger.domain.compliance import NO_LIMIT, deadline_of, in_time, standing
+from etsledger.domain.compliance import deadline_of, in_time
 from etsledger.domain.desk import Desk
 from etsledger.domain.errors import (
     ParticipantNotAllowed,
     VintageNotEligible,
 )
 from etsledger.domain.events import AUTHORITY, PROVINCE, RETIRED, Event, Posting, move
-from etsledger.domain.owing import fits, obligation_known
+from etsledger.domain.owing import no_more_than_owed, obligation_known
 from etsledger.domain.state import Account, Claim, Entity, Fact, RegistryState, Scribe
-from etsledger.domain.times import LATEST, iso, parse_instant
-from etsledger.domain.yearbook import Closing, Submission, seen
+from etsledger.domain.times import iso, parse_instant
+from etsledger.domain.yearbook import Closing, Submission
 
 
 class Surrender(Command, frozen=True, kw_only=True, tag="surrender"):
@@ -130,7 +130,7 @@ def decide_surrender(command: Surrender, desk: Desk) -> tuple[Event, ...]:
     borrowed = min(lent, command.quantity)
     if rules.obligations:
         _vintage_eligible(command, entity, borrowed, desk)
-        _no_more_than_owed(command, entity, desk)
+        no_more_than_owed(desk, command.entity, entity, command.year, command.quantity)
     from_custody = min(kept, command.quantity)
     if command.quantity > from_custody + borrowed:
         desk.take(account_id, command.unit, command.quantity - from_custody - borrowed)
@@ -194,17 +194,6 @@ def _vintage_eligible(command: Surrender, entity: Entity, borrowed: int, desk: D
             unit=command.unit, year=command.year, eligible=list(dict.fromkeys(eligible)),
             borrowed=borrowed, asked=command.quantity,
         )  # fmt: skip
-
-
-def _no_more_than_owed(command: Surrender, entity: Entity, desk: Desk) -> None:
-    """Neither at the effective time nor by what is known to take effect later."""
-    book = desk.year_book(command.entity, command.year)
-    then = seen(book, desk.effective_at, NO_LIMIT)
-    for known, at in ((then, desk.effective_at), (book, LATEST)):
-        found = standing(desk.rules, entity, command.year, known, at)
-        fits(found, command.entity, command.year, command.quantity)
-        if then is book:
-            return
 
 
 def _chain(desk: Desk, entity_id: str, account_id: str) -> tuple[str, ...]:

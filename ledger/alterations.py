@@ -8,9 +8,11 @@ import msgspec
 
 from etsledger.domain.errors import InvalidCommand, UnknownReference, UnknownRegistry
 from etsledger.domain.events import Event
+from etsledger.domain.registries import AdoptRulebook, OpenRegistry
 from etsledger.domain.rulebook import Rulebook, bundled, from_object
 from etsledger.ledger.commandfile import Prepared, batch_content, prepare
 from etsledger.ledger.comparisons import Addition
+from etsledger.ledger.journal import Attempt
 from etsledger.ledger.store import Store
 from etsledger.ledger.stretches import Sendable
 
@@ -31,8 +33,9 @@ _batch: Final = msgspec.json.Decoder(_Batch)
 class Step(NamedTuple):
     """A command on its way to be decided again.
 
-    ``position`` is the last that the log has of it (for an addition, that it comes after);
-    ``made`` the events that it led to; ``ids`` its own, and those of a batch's commands.
+    ``position`` is the last that the log has of it (for an addition, and for an attempt that
+    was refused, that it comes after); ``made`` the events that it led to; ``ids`` its own, and
+    those of a batch's commands.
     """
 
     content: bytes
@@ -41,8 +44,8 @@ class Step(NamedTuple):
     position: int
     made: tuple[Made, ...] = ()
     addition: Addition | None = None
-
     is_batch: bool = False
+    attempt: Attempt | None = None
 
     @property
     def id(self) -> str:
@@ -92,6 +95,25 @@ class Alteration:
             if addition.after == after:
                 ids = (prepared.command.id, *(one.command.id for one in prepared.children))
                 yield Step(prepared.content, ids, recorded_at, after or 0, (), addition)
+
+    def again(self, attempt: Attempt, after: int) -> Step | None:
+        """A refused attempt as it is sent; None for what cannot be, and for the adoption of a
+        rulebook in whose place another stands."""
+        try:
+            prepared = prepare(attempt.content)
+        except InvalidCommand:
+            return None
+        commands = [one.command for one in prepared.children or (prepared,)]
+        if self.rulebook is not None and any(
+            isinstance(one, OpenRegistry | AdoptRulebook) and one.registry == self.registry
+            for one in commands
+        ):
+            return None
+        ids = (prepared.command.id, *(one.command.id for one in prepared.children))
+        return Step(
+            prepared.content, ids, attempt.recorded_at, after, (), None,
+            bool(prepared.children), attempt,
+        )  # fmt: skip
 
     @property
     def places(self) -> list[int]:

@@ -89,6 +89,26 @@ class RefusedNow(NamedTuple):
     because_of: tuple[str, ...] = ()
 
 
+class AcceptedNow(NamedTuple):
+    """A command that was refused, kept in the journal, and would be accepted where it was sent.
+
+    Nothing of it is in the books that are compared. ``after`` is the last position of the log
+    before it, ``refusal`` why it was refused, ``events`` the types of what it would lead to.
+    ``accepted_at`` is where the log accepted a command of its id later. ``exact`` is false
+    where an older version noted the time of the attempt only: then it was decided after all
+    that was recorded by that time, and may be accepted for that reason alone.
+    """
+
+    id: str
+    command: str
+    registry: str | None
+    after: int
+    refusal: dict[str, Any]
+    events: tuple[str, ...]
+    accepted_at: int | None = None
+    exact: bool = True
+
+
 class Added(NamedTuple):
     """A command that was sent besides: where from, and what became of it."""
 
@@ -132,11 +152,12 @@ class Change(NamedTuple):
 class WhatIf(NamedTuple):
     """What would differ if the commands of a log were decided again in another way.
 
-    ``commands`` were decided again, up to position ``upto`` of the log; ``replaced`` are the
-    ids of commands whose rulebook was exchanged or that adopted one; ``rulebook`` is the one
-    they were decided under, where one was given. ``compliance`` and ``balances`` are compared
-    as of ``as_of``; ``position`` and ``hash`` are where the scratch store ends, which is kept at
-    ``kept`` if that was asked for.
+    ``commands`` were decided again, up to position ``upto`` of the log; of ``attempts`` that were
+    refused then, ``accepted`` would be accepted; ``replaced`` are the ids of commands whose
+    rulebook was exchanged or that adopted one; ``rulebook`` is the one they were decided under,
+    where one was given. ``compliance`` and ``balances`` are compared as of ``as_of``;
+    ``position`` and ``hash`` are where the scratch store ends, which is kept at ``kept`` if that
+    was asked for.
     """
 
     registry: str | None
@@ -144,10 +165,12 @@ class WhatIf(NamedTuple):
     as_of: str
     upto: int
     commands: int
+    attempts: int
     replaced: list[str]
     left_out: list[LeftOut]
     added: list[Added]
     refused: list[RefusedNow]
+    accepted: list[AcceptedNow]
     otherwise: list[Otherwise]
     compliance: list[Change]
     balances: list[Change]
@@ -170,7 +193,8 @@ class WhatIf(NamedTuple):
     @property
     def differs(self) -> bool:
         """Whether anything at all would differ."""
-        return bool(self.refused or self.otherwise or self.compliance or self.balances)
+        accepted = any(one.exact for one in self.accepted)
+        return accepted or bool(self.refused or self.otherwise or self.compliance or self.balances)
 
     def summary(self) -> dict[str, int]:
         """How many of each; ``entitlement_tonnes`` is the sum of the differences."""
@@ -185,6 +209,8 @@ class WhatIf(NamedTuple):
             "added": len(self.added),
             "refused": len(self.refused),
             "consequences": sum(1 for one in self.refused if one.because_of),
+            "attempts": self.attempts,
+            "accepted": len(self.accepted),
             "otherwise": len(self.otherwise),
             "entitlements": len(self.entitlements),
             "entitlement_tonnes": tonnes,
@@ -201,6 +227,7 @@ class WhatIf(NamedTuple):
             "left_out": [one._asdict() for one in self.left_out],
             "added": [one._asdict() for one in self.added],
             "refused": [one._asdict() for one in self.refused],
+            "accepted": [one._asdict() for one in self.accepted],
             "otherwise": [one._asdict() for one in self.otherwise],
             "compliance": [one.as_dict() for one in self.compliance],
             "balances": [one.as_dict() for one in self.balances],

@@ -8,7 +8,7 @@ with the command that it brings about.
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
-from typing import Final, cast
+from typing import Final, NamedTuple, cast
 
 import msgspec
 
@@ -39,6 +39,15 @@ _APPROVALS: Final = frozenset((Approve, Execute))
 Sizes = tuple[Mark, int, int, int, int, int]
 
 
+class Refused(NamedTuple):
+    """A command that was refused after the event at ``position``, and why."""
+
+    prepared: Prepared
+    refusal: Refusal
+    position: int
+    recorded_at: datetime
+
+
 class Draft:
     """The events of one write, sealed and applied but not saved.
 
@@ -63,7 +72,7 @@ class Draft:
         self.commands: list[CommandRow] = []
         self.postings: list[PostingRow] = []
         self.names: list[NameRow] = []
-        self.refused: list[tuple[Prepared, Refusal]] = []
+        self.refused: list[Refused] = []
         self._scribe = scribe
         self._past = past
         self._known: Known = {}
@@ -112,13 +121,31 @@ class Draft:
                     Outcome(command_id, "accepted", positions, None, None, warnings, closings)
                 )
             except Refusal as refusal:
-                self.refused.append((prepared, refusal))
                 outcomes.append(Outcome(command_id, "refused", (), refusal))
                 if start is not None:
                     self._take_back(start)
+                self.refused.append(Refused(prepared, refusal, self.position, self.now))
                 if atomic or not keep_going:
                     break
         return outcomes
+
+    def attempt(
+        self, prepared: Prepared, known: Known, now: datetime
+    ) -> tuple[Outcome, list[Entry]]:
+        """What would become of a command here at a recorded time, with the events it would
+        lead to; nothing of it stays, accepted or refused."""
+        was_noting, before = self._scribe.journal is not None, self.now
+        start, first = self._here(), len(self.entries)
+        self.now = now
+        [outcome] = self.decide_all([prepared], known, atomic=False, keep_going=True)
+        if outcome.refusal is not None:
+            self.refused.pop()
+        made = self.entries[first:]
+        self._take_back(start)
+        if not was_noting:
+            self._scribe.forget()
+        self.now = before
+        return outcome, made
 
     def _decide_batch(self, batch: Prepared) -> tuple[int, ...]:
         was_noting = self._scribe.journal is not None

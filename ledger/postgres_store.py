@@ -30,8 +30,9 @@ from etsledger.ledger.postgres_recorder import (
     PostgresRecorder,
 )
 from etsledger.ledger.record import Row
-from etsledger.ledger.store import FETCH, Store, check_format, new_meta
+from etsledger.ledger.store import FETCH, PIECE, Store, check_format, new_meta
 
+_PART: Final = 16 * PIECE
 _SELECT: Final = (
     "SELECT notification_id, originator_id, originator_version, topic, state FROM stored_events"
 )
@@ -190,7 +191,12 @@ class PostgresStore(Store):
             yield bool(connection.execute(query, {"key": WRITER_LOCK}).scalar_one())
 
     def raw_rows(
-        self, after: int = 0, until: int | None = None, types: Sequence[str] = ()
+        self,
+        after: int = 0,
+        until: int | None = None,
+        types: Sequence[str] = (),
+        *,
+        once: bool = False,
     ) -> Iterator[tuple[Any, ...]]:
         """In bulk, by a server-side cursor."""
         query, parameters = f"{_SELECT} WHERE notification_id > %s", list[Any]([after])
@@ -199,10 +205,12 @@ class PostgresStore(Store):
         if until is not None:
             query, parameters = query + " AND notification_id <= %s", [*parameters, until]
         query += " ORDER BY notification_id"
-        return chain.from_iterable(self.scan(query, parameters))
+        return chain.from_iterable(self.scan(query, parameters, once=once))
 
-    def scan(self, query: str, parameters: Sequence[Any] = ()) -> Iterator[list[tuple[Any, ...]]]:
-        """By a server-side cursor."""
+    def scan(
+        self, query: str, parameters: Sequence[Any] = (), *, once: bool = False
+    ) -> Iterator[list[tuple[Any, ...]]]:
+        """By a server-side cursor; what the server keeps is its own affair."""
         connection = self.engine.raw_connection()
         try:
             driver: Any = connection.driver_connection
@@ -226,6 +234,22 @@ class PostgresStore(Store):
                 (list(positions),),
             )
             return [Row(*row) for row in cursor.fetchall()]
+
+    def snapshot_body(self, position: int) -> Iterator[bytes]:
+        """By parts of the column, which the server reads as a whole for each."""
+        query = text(
+            "SELECT substring(body from :start for :size) FROM ledger_snapshots "
+            "WHERE position = :position"
+        )
+        start = 1
+        while True:
+            values = {"start": start, "size": _PART, "position": position}
+            with self.engine.connect() as connection:
+                part = connection.execute(query, values).scalar()
+            if not part:
+                return
+            yield bytes(part)
+            start += _PART
 
     def tail(self, start: int) -> Sequence[Row]:
         """Read on the transaction of the write."""

@@ -4,10 +4,15 @@ Every accepted command is kept whole in the log, so that all of them can be deci
 under another rulebook, without some of them, with others besides. Each is sent with the
 recorded time of the original. The log itself is only read. With nothing changed the scratch
 store ends with the same hash.
+
+Refused commands are kept whole too, in the journal. Each is decided at the place where it was
+sent, and nothing stays of it: who was refused mostly sent something else instead, which is in
+the log and decided in its turn, so that to accept both would count one wish twice.
 """
 
 from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import closing, contextmanager
+from datetime import datetime
 from itertools import groupby, islice
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -20,6 +25,7 @@ from etsledger.ledger.alterations import Alteration, Made, Step
 from etsledger.ledger.clock import Clock
 from etsledger.ledger.collector import collector_paused
 from etsledger.ledger.commandfile import Prepared, batch_content, prepare
+from etsledger.ledger.drafting import Draft, Known
 from etsledger.ledger.errors import StoreDamaged, StoreError
 from etsledger.ledger.opening import open_store
 from etsledger.ledger.outcomes import Outcome
@@ -91,23 +97,59 @@ def _command_of(logged: Logged) -> str:
 
 
 def altered(store: Store, upto: int, alteration: Alteration, clock: Clock) -> Iterator[Step]:
-    """The steps that are to be sent: those of the log and the additions, in their order.
+    """The steps that are to be sent: those of the log, the attempts that were refused and the
+    additions, in their order.
 
-    An addition has the recorded time of the place it is put at, at the end the clock's.
+    An addition has the recorded time of the place it is put at, at the end the clock's. Of
+    one place, additions come before attempts.
     """
-    places, recorded = alteration.places, None
+    places, recorded, last = alteration.places, None, 0
+    refused = _Attempts(store, alteration, upto)
     for step in steps(store, upto):
-        while places and places[0] < (step.position - len(step.made) + 1):
+        first = step.position - len(step.made) + 1
+        while places and places[0] < first:
             yield from alteration.besides(places.pop(0), recorded or step.recorded_at)
-        recorded = step.recorded_at
+        yield from refused.before(first, step.recorded_at, last)
+        recorded, last = step.recorded_at, step.position
         sent = alteration.altered(step)
         if sent is not None:
             yield sent
     now = clock()
-    last = recorded or now
+    end = recorded or now
     while places:
-        yield from alteration.besides(places.pop(0), last)
-    yield from alteration.besides(None, max(now, last))
+        yield from alteration.besides(places.pop(0), end)
+    yield from refused.before(upto + 1, None, last)
+    yield from alteration.besides(None, max(now, end))
+
+
+class _Attempts:
+    """The attempts of the journal, as the places come where they were refused.
+
+    Those of which only the time is known come after all that was recorded by then.
+    """
+
+    def __init__(self, store: Store, alteration: Alteration, upto: int) -> None:
+        self._alteration, self._upto = alteration, upto
+        self._placed = journal.attempts(store, placed=True)
+        self._timed = journal.attempts(store, placed=False)
+        self._next = next(self._placed, None)
+        self._later = next(self._timed, None)
+
+    def before(self, position: int, recorded_at: datetime | None, after: int) -> Iterator[Step]:
+        """The attempts before a position, or recorded before a time (None: at any time)."""
+        while (one := self._next) is not None and (one.position or 0) < position:
+            yield from self._sent(one, after)
+            self._next = next(self._placed, None)
+        while (one := self._later) is not None and (
+            recorded_at is None or one.recorded_at < recorded_at
+        ):
+            yield from self._sent(one, after)
+            self._later = next(self._timed, None)
+
+    def _sent(self, one: journal.Attempt, after: int) -> Iterator[Step]:
+        sent = self._alteration.again(one, after)
+        if sent is not None:
+            yield sent
 
 
 class Redecider(Writer):
@@ -129,6 +171,9 @@ class Redecider(Writer):
                 answers: list[Decided] = []
                 for step in chunk:
                     now = step.recorded_at
+                    if step.attempt is not None:
+                        answers.append(_attempted(draft, step, known))
+                        continue
                     draft.now = max(draft.now, now) if draft.position else now
                     outcome = _undecided(step)
                     if isinstance(outcome, Prepared):
@@ -139,7 +184,7 @@ class Redecider(Writer):
                     made = tuple((one.record.registry, one.record.data) for one in new)
                     answers.append(Decided(step, outcome, made))
                     if draft.refused:
-                        journal.keep(store, draft.now, draft.refused)
+                        journal.keep(store, draft.refused)
                         draft.refused.clear()
                 written = draft.unsaved()
                 if written.entries:
@@ -149,6 +194,13 @@ class Redecider(Writer):
                     progress(chunk[-1].position)
                 yield from answers
             self._settle(draft)
+
+
+def _attempted(draft: Draft, step: Step, known: Known) -> Decided:
+    """What would become of a refused command where it was sent; nothing of it stays."""
+    now = max(draft.now, step.recorded_at) if draft.position else step.recorded_at
+    outcome, made = draft.attempt(prepare(step.content), known, now)
+    return Decided(step, outcome, tuple((one.record.registry, one.record.data) for one in made))
 
 
 def _undecided(step: Step) -> Prepared | Outcome:

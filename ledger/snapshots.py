@@ -6,13 +6,15 @@ log gives the same state. Snapshots are never exported; ``verify`` rebuilds and 
 """
 
 import hashlib
+from collections.abc import Iterator
 from functools import cache
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple, cast
 
 import msgspec
 from sqlalchemy import delete, insert, select
 
-from etsledger.domain.state import State
+from etsledger.domain.state import RegistryState, State
+from etsledger.ledger.errors import StoreDamaged
 from etsledger.ledger.record import hash_of
 from etsledger.ledger.store import Store
 from etsledger.ledger.tables import snapshots
@@ -34,16 +36,49 @@ class Snapshot(NamedTuple):
 
 def state_bytes(state: State) -> bytes:
     """The canonical bytes of a state: equal states give equal bytes."""
-    for registry in state.registries.values():
-        for account in [a for a, units in registry.holdings.items() if not units]:
-            del registry.holdings[account]
-    # By way of plain values: the years of an entity are integers, which are not sorted as keys.
-    return msgspec.json.encode(msgspec.to_builtins(state, order="sorted", str_keys=True))
+    return b"".join(_state_pieces(state))
 
 
 def state_hash(body: bytes) -> str:
     """The SHA-256 of a state's bytes in hex."""
     return hashlib.sha256(body).hexdigest()
+
+
+def hash_of_state(state: State) -> str:
+    """The ``state_hash`` of the ``state_bytes`` of a state, which are never there as a whole."""
+    digest = hashlib.sha256()
+    for piece in _state_pieces(state):
+        digest.update(piece)
+    return digest.hexdigest()
+
+
+def _state_pieces(state: State) -> Iterator[bytes]:
+    for registry in state.registries.values():
+        for account in [a for a, units in registry.holdings.items() if not units]:
+            del registry.holdings[account]
+    return _pieces(state, _TABLES)
+
+
+_TABLES: Final = 4
+"""How deep the entries of a registry's tables lie: state, registries, registry, table."""
+
+
+def _pieces(value: Any, depth: int) -> Iterator[bytes]:
+    """The sorted JSON of a value; of what lies above the entries, entry by entry."""
+    if depth and isinstance(value, State | RegistryState):
+        value = msgspec.structs.asdict(value)
+    if not depth or not isinstance(value, dict):
+        # By way of plain values: the years of an entity are integers, which are not sorted as
+        # keys.
+        yield msgspec.json.encode(msgspec.to_builtins(value, order="sorted", str_keys=True))
+        return
+    before = b"{"
+    entries = cast("dict[str, Any]", value)
+    for name in sorted(entries):
+        yield before + msgspec.json.encode(name) + b":"
+        yield from _pieces(entries[name], depth - 1)
+        before = b","
+    yield b"{}" if not entries else b"}"
 
 
 @cache
@@ -76,20 +111,22 @@ def save(store: Store, state: State, head: str) -> None:
 
 def load(store: Store, upto: int | None = None) -> Snapshot | None:
     """The latest snapshot that matches the log and this code, or None."""
-    query = select(snapshots).order_by(snapshots.c.position.desc())
+    columns = [column for column in snapshots.columns if column.name != "body"]
+    query = select(*columns).order_by(snapshots.c.position.desc())
     if upto is not None:
         query = query.where(snapshots.c.position <= upto)
     with store.engine.connect() as connection:
         rows = connection.execute(query).all()
     for row in rows:
-        if row.code_schema != code_schema() or row.state_hash != state_hash(row.body):
-            continue
         at = store.row(row.position)
-        if at is None or hash_of(at.state) != row.head:
+        if row.code_schema != code_schema() or at is None or hash_of(at.state) != row.head:
             continue
         try:
-            state = _decoder.decode(row.body)
-        except msgspec.MsgspecError:
+            body = b"".join(store.snapshot_body(row.position))
+            if row.state_hash != state_hash(body):
+                continue
+            state = _decoder.decode(body)
+        except (StoreDamaged, msgspec.MsgspecError):
             continue
         if state.position == row.position:
             return Snapshot(state, row.head)

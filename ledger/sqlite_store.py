@@ -4,7 +4,7 @@ import json
 import os
 import sqlite3
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, closing, contextmanager
+from contextlib import AbstractContextManager, closing, contextmanager, suppress
 from itertools import chain, islice
 from pathlib import Path
 from typing import Any, Final
@@ -35,7 +35,7 @@ from etsledger.ledger.sqlite_recorder import (
     SqliteRecorder,
     connect_for_reading,
 )
-from etsledger.ledger.store import FETCH, Store, check_format, new_meta
+from etsledger.ledger.store import FETCH, PIECE, Store, check_format, new_meta
 
 _SELECT: Final = "SELECT rowid, originator_id, originator_version, topic, state FROM stored_events"
 _TAIL: Final = f"{_SELECT} WHERE rowid >= ? ORDER BY rowid"
@@ -47,6 +47,9 @@ _FIND: Final = (
     "WHERE id IN (SELECT value FROM json_each(?))"
 )
 _MAGIC: Final = b"SQLite format 3\x00"
+_CACHE: Final = 8192
+"""KiB of pages that a connection keeps; ``_PASSING`` while a whole table passes by once."""
+_PASSING: Final = 1024
 _stranded: Final[set[Path]] = set()
 """Stores whose connections were in use when this process was forked."""
 
@@ -125,7 +128,7 @@ class SqliteStore(Store):
         # The reading connections also merge derived tables, which need no fsync of their own.
         @event.listens_for(self.engine, "connect")
         def _settings(connection: Any, _: Any) -> None:  # pyright: ignore[reportUnusedFunction]
-            for pragma in ("synchronous=NORMAL", "cache_size=-8192", "temp_store=MEMORY"):
+            for pragma in ("synchronous=NORMAL", f"cache_size=-{_CACHE}", "temp_store=MEMORY"):
                 connection.execute(f"PRAGMA {pragma}")
 
     def _connect_log(self) -> None:
@@ -305,7 +308,12 @@ class SqliteStore(Store):
         return _no() if self.read_only else self._lock.try_held()
 
     def raw_rows(
-        self, after: int = 0, until: int | None = None, types: Sequence[str] = ()
+        self,
+        after: int = 0,
+        until: int | None = None,
+        types: Sequence[str] = (),
+        *,
+        once: bool = False,
     ) -> Iterator[tuple[Any, ...]]:
         """In bulk, by rowid."""
         query, parameters = f"{_SELECT} WHERE rowid > ?", [after, *types]
@@ -313,13 +321,15 @@ class SqliteStore(Store):
             query += f" AND topic IN ({','.join('?' * len(types))})"
         if until is not None:
             query, parameters = query + " AND rowid <= ?", [*parameters, until]
-        return chain.from_iterable(self.scan(query + " ORDER BY rowid", parameters))
+        return chain.from_iterable(self.scan(query + " ORDER BY rowid", parameters, once=once))
 
-    def scan(self, query: str, parameters: Sequence[Any] = ()) -> Iterator[list[tuple[Any, ...]]]:
+    def scan(
+        self, query: str, parameters: Sequence[Any] = (), *, once: bool = False
+    ) -> Iterator[list[tuple[Any, ...]]]:
         """By fetchmany, on a connection of the pool."""
         done = 0
         try:
-            for chunk in self._scan(query, parameters):
+            for chunk in self._scan(query, parameters, once=once):
                 yield chunk
                 done += 1
         except _NotText:
@@ -327,12 +337,19 @@ class SqliteStore(Store):
             yield from islice(self._scan(query, parameters, text=_any_text), done, None)
 
     def _scan(
-        self, query: str, parameters: Sequence[Any], text: Any = str
+        self,
+        query: str,
+        parameters: Sequence[Any],
+        *,
+        text: Any = str,
+        once: bool = False,
     ) -> Iterator[list[tuple[Any, ...]]]:
         connection = self.engine.raw_connection()
         driver: Any = connection.driver_connection
         try:
             driver.text_factory = text
+            if once:
+                _keep_pages(driver, _PASSING)
             cursor = driver.cursor()
             cursor.execute(query, parameters)
             while fetched := cursor.fetchmany(FETCH):
@@ -342,6 +359,8 @@ class SqliteStore(Store):
             raise kind(f"{self.path} is damaged: {error}") from error
         finally:
             driver.text_factory = str
+            if once:
+                _keep_pages(driver, _CACHE)
             connection.close()
 
     def rows_at(self, positions: Sequence[int]) -> list[Row]:
@@ -349,6 +368,23 @@ class SqliteStore(Store):
         query = f"{_SELECT} WHERE rowid IN (SELECT value FROM json_each(?)) ORDER BY rowid"
         found = self.scan(query, (json.dumps(list(positions)),))
         return [Row(*row) for chunk in found for row in chunk]
+
+    def snapshot_body(self, position: int) -> Iterator[bytes]:
+        """By a handle on the column, which is never read as a whole."""
+        connection = self.engine.raw_connection()
+        driver: Any = connection.driver_connection
+        try:
+            _keep_pages(driver, _PASSING)
+            query = "SELECT rowid FROM ledger_snapshots WHERE position = ?"
+            for (rowid,) in driver.execute(query, (position,)).fetchall():
+                with driver.blobopen("ledger_snapshots", "body", rowid, readonly=True) as body:
+                    while piece := body.read(PIECE):
+                        yield piece
+        except sqlite3.Error as error:
+            raise StoreDamaged(f"{self.path} is damaged: {error}") from error
+        finally:
+            _keep_pages(driver, _CACHE)
+            connection.close()
 
     def tail(self, start: int) -> Sequence[Row]:
         """Read on the write's own connection, in one statement."""
@@ -404,6 +440,11 @@ class SqliteStore(Store):
         self.log.close()
         self.engine.dispose()
         self._lock.close()
+
+
+def _keep_pages(driver: Any, kib: int) -> None:
+    with suppress(sqlite3.DatabaseError):  # a file that cannot be read at all
+        driver.execute(f"PRAGMA cache_size=-{kib}")
 
 
 @contextmanager

@@ -17,7 +17,10 @@ from etsledger.ledger.record import Row
 from etsledger.ledger.tables import FORMAT, cursors, ledger_meta
 
 DEFAULT_URL: Final = "sqlite:///etsledger.db"
-FETCH: Final = 10_000
+FETCH: Final = 2_000
+"""Rows read at a time: more are read no faster, and a verification holds them of four tables."""
+PIECE: Final = 1 << 20
+"""Bytes of a snapshot read at a time."""
 
 
 class Store(ABC):
@@ -56,17 +59,33 @@ class Store(ABC):
 
     @abstractmethod
     def raw_rows(
-        self, after: int = 0, until: int | None = None, types: Sequence[str] = ()
+        self,
+        after: int = 0,
+        until: int | None = None,
+        types: Sequence[str] = (),
+        *,
+        once: bool = False,
     ) -> Iterator[tuple[Any, ...]]:
-        """The same as plain tuples, for a reader that cannot wait."""
+        """The same as plain tuples, for a reader that cannot wait; ``once``: see ``scan``."""
 
     @abstractmethod
     def rows_at(self, positions: Sequence[int]) -> list[Row]:
         """The rows at some positions, in order."""
 
     @abstractmethod
-    def scan(self, query: str) -> Iterator[list[tuple[Any, ...]]]:
-        """The rows of a long question, some thousands at a time. Raises StoreDamaged."""
+    def scan(self, query: str, *, once: bool = False) -> Iterator[list[tuple[Any, ...]]]:
+        """The rows of a long question, some thousands at a time. Raises StoreDamaged.
+
+        ``once`` says that a whole table is read from end to end, so that keeping its pages
+        in memory serves nobody.
+        """
+
+    @abstractmethod
+    def snapshot_body(self, position: int) -> Iterator[bytes]:
+        """The body of the snapshot of a position, piece by piece; nothing when it is not kept.
+
+        Raises StoreDamaged.
+        """
 
     @abstractmethod
     def tail(self, start: int) -> Sequence[Row]:

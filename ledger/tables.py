@@ -136,5 +136,10 @@ refusals = Table(
     Column("code", String(64), nullable=False),
     Column("command", LargeBinary, nullable=False),
     Column("refusal", LargeBinary, nullable=False),
+    Column("position", BigInteger, nullable=True),
 )
-"""The journal of refused attempts: evidence beside the log, outside the chain."""
+"""The journal of refused attempts: evidence beside the log, outside the chain.
+
+``position`` is that of the last event before the attempt. Stores made before it was there get it
+with the next attempt; of those before nobody knows it.
+"""

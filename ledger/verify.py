@@ -25,8 +25,9 @@ from etsledger.ledger.epochs import Epochs
 from etsledger.ledger.errors import LedgerError
 from etsledger.ledger.fitting import Neighbours, unfit
 from etsledger.ledger.heads import Head, forked
+from etsledger.ledger.holdings import END, Holding
 from etsledger.ledger.merkle import Frontier, Node
-from etsledger.ledger.postings import Movement, movements
+from etsledger.ledger.postings import indexed
 from etsledger.ledger.record import GENESIS, Record, Seal, hash_of, read, read_seal, split
 from etsledger.ledger.signatures import doubt
 from etsledger.ledger.store import FETCH, Store
@@ -35,6 +36,8 @@ from etsledger.ledger.tree import ABOVE
 MOST: Final = 1_000
 """Findings after which a check that repeats itself is cut short (the count goes on)."""
 _ZERO: Final = "0" * 64
+_NAMED: Final = 5
+"""Positions that are named where more would say the same."""
 Progress = Callable[[int], None]
 Differences = Callable[[State], Iterable[str]]
 """What tables say otherwise than a state made from the log."""
@@ -192,18 +195,18 @@ class _Walk:
     def assertion(self, event: BalanceAsserted, record: Record[Any]) -> None:
         """Asks the postings again for what was asserted: as known then, and now."""
         at = to_micros(record.effective_at)
+        upto = at, END[1]
         try:
-            moves = movements(self.store, self.store.head_position(), event.account)
+            head = self.store.head_position()
+            held = Holding(
+                record.registry, event.account, event.unit, indexed(self.store, head), head
+            )
+            now = held.tally(self.store, "held", upto=upto).quantity
+            known = held._replace(upto=record.position)
+            then = known.tally(self.store, "held", upto=upto).quantity
+            later = held.known_later(self.store, "held", record.position, upto, _NAMED)
         except SQLAlchemyError:
             return  # the postings cannot be read, which is found elsewhere
-        rows = [
-            move
-            for move in moves
-            if (move.registry, move.unit, move.bucket) == (record.registry, event.unit, "held")
-            and move.effective_at <= at
-        ]
-        then = sum(move.quantity for move in rows if move.position < record.position)
-        now = sum(move.quantity for move in rows)
         if then != event.quantity:
             self.find(
                 "assertion", record.position,
@@ -211,11 +214,10 @@ class _Walk:
                 f"{event.quantity} asserted",
             )  # fmt: skip
         elif now != event.quantity:
-            later = [move for move in rows if move.position > record.position]
             self.find(
                 "restated", record.position,
                 f"{event.account} was asserted to hold {event.quantity} t of {event.unit}; later "
-                f"facts make it {now} ({_positions(later)})",
+                f"facts make it {now} (positions {', '.join(str(one.position) for one in later)})",
             )  # fmt: skip
 
     def signatures(self, public_key: str | None) -> None:
@@ -282,10 +284,6 @@ def _named(head: Head) -> str:
     )
 
 
-def _positions(moves: list[Movement]) -> str:
-    return "positions " + ", ".join(str(move.position) for move in moves[:5])
-
-
 def verify(
     store: Store,
     *,
@@ -312,7 +310,7 @@ def verify_upcasting(store: Store, progress: Progress | None = None) -> Report:
     """Reads every event in its present shape and reports those that cannot be read."""
     walk = _Walk(store, (), whole=False)
     with collector_paused():
-        for row in store.raw_rows():
+        for row in store.raw_rows(once=True):
             walk.events, walk.position = walk.events + 1, row[0]
             if walk.decode(row) is None:
                 walk.find("event", row[0], str(walk.unread))
@@ -333,14 +331,14 @@ def _verify(
     for name in store.missing_guards():
         walk.find("guard", None, f"the database's guard {name} is missing: rows can be changed")
     if chain_only:
-        for row in store.raw_rows():
+        for row in store.raw_rows(once=True):
             walk.chain(row, None)
             if progress and walk.events % FETCH == 0:
                 progress(walk.events)
         return walk.finish()
     upto = store.head_position()
     derived = DerivedTables(store, upto, walk.find)
-    for row in store.raw_rows(0, upto):
+    for row in store.raw_rows(0, upto, once=True):
         decoded = walk.decode(row)
         walk.chain(row, decoded and decoded.logged.record)
         walk.replay(row[0], decoded)

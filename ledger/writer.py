@@ -178,7 +178,7 @@ class Writer:
                     saving = True
                     self._store.log.record_write(draft.unsaved())
                 if draft.refused:
-                    journal.keep(self._store, draft.now, draft.refused)
+                    journal.keep(self._store, draft.refused)
         except (IntegrityError, _LookUpFirst):
             self._undo(mark)
             raise
@@ -255,7 +255,7 @@ class Writer:
                 if saving is not None:
                     saving.result()
             if draft.refused:
-                journal.keep(self._store, draft.now, draft.refused)
+                journal.keep(self._store, draft.refused)
         _mark_done(reached)
         self._settle(draft)
 

@@ -2,22 +2,23 @@
 
 from collections.abc import Iterator
 from datetime import datetime
+from typing import Any, Final
 
 import msgspec
 from sqlalchemy import select
 from sqlalchemy.exc import SQLAlchemyError
 
-from etsledger.domain.state import Adoption, BalanceValue, Entity, RegistryState, State
+from etsledger.domain.state import BalanceValue, Entity, RegistryState, State
 from etsledger.domain.times import LATEST
-from etsledger.domain.yearbook import EMPTY, seen
+from etsledger.domain.yearbook import EMPTY, YearBook, seen
 from etsledger.ledger.errors import LedgerError
-from etsledger.ledger.store import Store
+from etsledger.ledger.store import FETCH, Store
 from etsledger.projections.parties import CURSOR as PARTIES
 from etsledger.projections.tables import accounts
 from etsledger.projections.trade_checks import differences_of_trades
-from etsledger.projections.years import Years
+from etsledger.projections.years import stored
 
-REMEDY = "; 'etsledger rebuild' makes it again from the log"
+REMEDY: Final = "; 'etsledger rebuild' makes it again from the log"
 
 
 def differences(store: Store, state: State) -> Iterator[str]:
@@ -34,25 +35,38 @@ def _accounts(store: Store, state: State) -> Iterator[str]:
     upto, _ = store.cursor(PARTIES)
     if not upto:
         return
-    with store.engine.connect() as connection:
-        rows = connection.execute(select(accounts)).all()
+    matched = 0
     # A writer may have gone on since the state was made.
-    told = {
-        (row.registry, row.account): (row.kind, row.entity)
-        for row in rows
-        if row.position <= state.position
-    }
-    made = {
-        (registry, name): (one.kind, one.entity)
-        for registry, found in state.registries.items()
-        for name, one in found.accounts.items()
-    }
-    for key, kind in told.items():
-        if made.get(key) != kind:
-            yield f"the table of accounts has {key} as {kind}, the log {made.get(key)}" + REMEDY
-    if upto >= state.position:
-        for key in sorted(made.keys() - told.keys()):
-            yield f"the table of accounts has no {key}" + REMEDY
+    for registry, name, *told in _known_accounts(store, state.position):
+        made = _account(state, registry, name)
+        matched += made is not None
+        if made != tuple(told):
+            yield (
+                f"the table of accounts has {(registry, name)} as {tuple(told)}, the log {made}"
+                + REMEDY
+            )
+    there = sum(len(one.accounts) for one in state.registries.values())
+    if upto >= state.position and matched < there:
+        told = {(registry, name) for registry, name, *_ in _known_accounts(store, state.position)}
+        for registry, one in sorted(state.registries.items()):
+            for name in sorted(one.accounts):
+                if (registry, name) not in told:
+                    yield f"the table of accounts has no {(registry, name)}" + REMEDY
+
+
+def _known_accounts(store: Store, upto: int) -> Iterator[tuple[str, str, str, str | None]]:
+    c = accounts.c
+    query = select(c.registry, c.account, c.kind, c.entity).where(c.position <= upto)
+    with store.engine.connect() as connection:
+        rows: Any = connection.execution_options(yield_per=FETCH).execute(query)
+        with rows:
+            yield from rows
+
+
+def _account(state: State, registry: str, name: str) -> tuple[str, str | None] | None:
+    found = state.registries.get(registry)
+    one = found.accounts.get(name) if found is not None else None
+    return None if one is None else (one.kind, one.entity)
 
 
 def _trades(store: Store, state: State) -> Iterator[str]:
@@ -61,51 +75,83 @@ def _trades(store: Store, state: State) -> Iterator[str]:
 
 
 def _years(store: Store, state: State) -> Iterator[str]:
-    told, upto = Years(store).tables()
+    upto, rows = stored(store)
     if not upto:
         return
     # Of both, what was known at the earlier of the two positions.
     upto = min(upto, state.position)
-    for name in sorted({*told.registries, *state.registries}):
-        made = state.registries.get(name, RegistryState())
-        found = told.registries.get(name, RegistryState())
-        if _adopted(found, upto) != _adopted(made, upto):
-            yield f"the tables tell other rulebooks of {name} than the log" + REMEDY
-        if _values(found, upto) != _values(made, upto):
-            yield f"the tables tell other balance values of {name} than the log" + REMEDY
-        if _closings(found, upto) != _closings(made, upto):
-            yield f"the tables tell other closings of {name} than the log" + REMEDY
-        for entity in sorted({*found.entities, *made.entities}):
-            here = _known(found.entities.get(entity), upto)
-            if here != _known(made.entities.get(entity), upto):
-                yield f"the tables tell entity {entity} of {name} otherwise than the log" + REMEDY
-        yield from _books(name, found, made, upto)
+    matched = 0
+    for registry, entity, year, tells in rows:
+        place = registry, entity, year
+        made = _known(_made(state, place), upto)
+        matched += made is not None
+        if _known(tells, upto) != made:
+            yield _otherwise(place)
+    if matched < sum(1 for _ in _places(state, upto)):
+        told = {one[:3] for one in stored(store)[1]}
+        for place in _places(state, upto):
+            if place not in told:
+                yield _otherwise(place)
 
 
-def _adopted(registry: RegistryState, upto: int) -> tuple[Adoption, ...]:
-    return tuple(one for one in registry.adoptions if one.position <= upto)
+Place = tuple[str, str, int]
+"""A registry, an entity of it (or ""), a year of that (or 0)."""
+
+
+def _otherwise(place: Place) -> str:
+    registry, entity, year = place
+    if not entity:
+        said = f"the tables tell the rulebooks, balance values or closings of {registry} otherwise"
+    elif not year:
+        said = f"the tables tell entity {entity} of {registry} otherwise"
+    else:
+        said = f"the table of compliance years tells {entity} {year} of {registry} otherwise"
+    return f"{said} than the log{REMEDY}"
+
+
+def _places(state: State, upto: int) -> Iterator[Place]:
+    """Everything of a state that was known at a position."""
+    for registry, of_registry in sorted(state.registries.items()):
+        if _known(of_registry, upto) is not None:
+            yield registry, "", 0
+        for entity, one in of_registry.entities.items():
+            if _known(one, upto) is not None:
+                yield registry, entity, 0
+        for entity, years in of_registry.years.items():
+            for year, book in years.items():
+                if _known(book, upto) is not None:
+                    yield registry, entity, year
+
+
+def _made(state: State, place: Place) -> RegistryState | Entity | YearBook | None:
+    registry, entity, year = place
+    of_registry = state.registries.get(registry)
+    if of_registry is None or not entity:
+        return of_registry
+    if not year:
+        return of_registry.entities.get(entity)
+    return of_registry.years.get(entity, {}).get(year)
+
+
+def _known(tells: RegistryState | Entity | YearBook | None, upto: int) -> Any:
+    """What of a fact was known at a position; None for nothing."""
+    match tells:
+        case RegistryState():
+            adoptions = tuple(one for one in tells.adoptions if one.position <= upto)
+            if not adoptions:
+                return None
+            return adoptions, _values(tells, upto), _closings(tells, upto)
+        case Entity() if tells.position <= upto:
+            return msgspec.structs.replace(tells.known_at(upto), account=None)
+        case YearBook():
+            book = seen(tells, LATEST, upto)
+            return None if book == EMPTY else book
+        case _:
+            return None
 
 
 def _closings(registry: RegistryState, upto: int) -> dict[int, datetime]:
     return {position: end for position, end in registry.closings.items() if position <= upto}
-
-
-def _books(name: str, found: RegistryState, made: RegistryState, upto: int) -> Iterator[str]:
-    for entity in sorted({*found.years, *made.years}):
-        here, there = found.years.get(entity, {}), made.years.get(entity, {})
-        for year in sorted({*here, *there}):
-            told = seen(here.get(year, EMPTY), LATEST, upto)
-            if told != seen(there.get(year, EMPTY), LATEST, upto):
-                yield (
-                    f"the table of compliance years tells {entity} {year} of {name} otherwise "
-                    "than the log" + REMEDY
-                )
-
-
-def _known(entity: Entity | None, upto: int) -> Entity | None:
-    if entity is None or entity.position > upto:
-        return None
-    return msgspec.structs.replace(entity.known_at(upto), account=None)
 
 
 def _values(registry: RegistryState, upto: int) -> dict[tuple[str, int], tuple[BalanceValue, ...]]:

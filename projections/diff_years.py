@@ -41,7 +41,7 @@ _MADE_OF: Final[dict[str, tuple[str, ...]]] = {
 and what it left, the ``rules`` in force."""
 
 
-Told = tuple[datetime, int]
+Fact = tuple[datetime, int]
 """The effective time and the position of a fact."""
 
 
@@ -52,7 +52,7 @@ def changed_years(
     after: Viewpoint,
     registry: str | None,
     entity: str | None,
-) -> Iterator[tuple[DiffRow, list[Told]]]:
+) -> Iterator[tuple[DiffRow, list[Fact]]]:
     """The columns that differ, by registry, entity and year, each with the facts behind it."""
     was, now = (_standings(store, state, view, registry, entity) for view in (before, after))
     for key in sorted(was.keys() | now.keys()):
@@ -115,11 +115,11 @@ def _passed(deadline: str | None, before: Viewpoint, after: Viewpoint) -> str | 
 
 def _facts(
     registry: RegistryState, entity: str, year: int, before: Viewpoint, after: Viewpoint
-) -> dict[str, list[Told]]:
+) -> dict[str, list[Fact]]:
     """Effective times and positions of what counts at one viewpoint only, by kind."""
     book = registry.years.get(entity, {}).get(year, EMPTY)
     known = registry.entities[entity]
-    facts: dict[str, Iterable[Told]] = {
+    facts: dict[str, Iterable[Fact]] = {
         kind: [(entry.at, entry.position) for entry in getattr(book, kind)]
         for kind in book.__struct_fields__
     }

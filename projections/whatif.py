@@ -20,7 +20,16 @@ from etsledger.ledger.alterations import (
 from etsledger.ledger.books import Books, When
 from etsledger.ledger.clock import Clock
 from etsledger.ledger.collector import collector_paused
-from etsledger.ledger.comparisons import Added, Addition, LeftOut, Otherwise, RefusedNow, WhatIf
+from etsledger.ledger.comparisons import (
+    AcceptedNow,
+    Added,
+    Addition,
+    LeftOut,
+    Otherwise,
+    RefusedNow,
+    WhatIf,
+)
+from etsledger.ledger.journal import Attempt
 from etsledger.ledger.replaying import Decided, Redecider, altered, hash_at, scratch_store
 from etsledger.ledger.store import Store
 from etsledger.ledger.stretches import Sendable
@@ -55,7 +64,7 @@ def what_if(
     alteration = Alteration(registry, rulebook, without, with_)
     check_places(alteration, upto)
     with scratch_store(keep, clock) as scratch, collector_paused():
-        seen = _Seen(alteration)
+        seen = _Seen(alteration, store)
         writer = Redecider(scratch, clock)
         try:
             given = altered(store, upto, alteration, clock)
@@ -88,10 +97,12 @@ def what_if(
             as_of=iso(view.as_of),
             upto=upto,
             commands=seen.commands,
+            attempts=seen.attempts,
             replaced=alteration.replaced,
             left_out=[_left_out(step, without) for step in alteration.left_out],
             added=seen.added,
             refused=seen.refused,
+            accepted=seen.accepted,
             otherwise=seen.otherwise,
             compliance=compliance,
             balances=balances,
@@ -110,13 +121,14 @@ def _left_out(step: Step, without: Collection[str]) -> LeftOut:
 class _Seen:
     """What is told of the commands as they pass by."""
 
-    def __init__(self, alteration: Alteration) -> None:
-        self._alteration = alteration
+    def __init__(self, alteration: Alteration, store: Store) -> None:
+        self._alteration, self._store = alteration, store
         self._consequences = Consequences()
         self._left_out = 0
-        self.commands = 0
+        self.commands = self.attempts = 0
         self.added: list[Added] = []
         self.refused: list[RefusedNow] = []
+        self.accepted: list[AcceptedNow] = []
         self.otherwise: list[Otherwise] = []
 
     def watched(self, steps: Iterable[Step]) -> Iterable[Step]:
@@ -134,6 +146,9 @@ class _Seen:
     def note(self, one: Decided) -> None:
         """A command that was decided again."""
         step, outcome = one.step, one.outcome
+        if step.attempt is not None:
+            self._note_attempt(one, step.attempt)
+            return
         refusal = None if outcome.refusal is None else outcome.refusal.as_dict()
         if step.addition is None:
             self.commands += 1
@@ -153,14 +168,31 @@ class _Seen:
             return
         if step.addition is None:
             because = self._consequences.of(step)
-            first = commands_of(step)[0]
-            name = "batch" if step.is_batch else str(first["command"])
+            name, registry = _named(step)
             self.refused.append(
-                RefusedNow(
-                    step.id, name, first.get("registry"), step.position, refusal, because
-                )
-            )  # fmt: skip
+                RefusedNow(step.id, name, registry, step.position, refusal, because)
+            )
             self._consequences.gone(step)
+
+    def _note_attempt(self, one: Decided, attempt: Attempt) -> None:
+        self.attempts += 1
+        if one.outcome.outcome != "accepted":
+            return
+        step = one.step
+        at, _ = self._store.find_commands([step.id]).get(step.id, (0, 0))
+        name, registry = _named(step)
+        self.accepted.append(
+            AcceptedNow(
+                step.id, name, registry, step.position, attempt.refusal, _types(one.made),
+                at if at > step.position else None, attempt.position is not None,
+            )
+        )  # fmt: skip
+
+
+def _named(step: Step) -> tuple[str, str | None]:
+    """What command a step is, and in which registry."""
+    first = commands_of(step)[0]
+    return "batch" if step.is_batch else str(first["command"]), first.get("registry")
 
 
 def _types(made: Iterable[tuple[str, Any]]) -> tuple[str, ...]:

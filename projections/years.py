@@ -5,10 +5,10 @@ compliance year; every fact in them has both its clocks, so one table answers an
 (as-of, known-at).
 """
 
-from collections.abc import Iterable
-from contextlib import suppress
+from collections.abc import Generator, Iterable
+from contextlib import closing, suppress
 from datetime import datetime
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import msgspec
 from sqlalchemy import Connection, bindparam, delete, insert, select
@@ -46,7 +46,7 @@ from etsledger.domain.yearbook import YearBook
 from etsledger.ledger.errors import StoreDamaged
 from etsledger.ledger.postings import LAG
 from etsledger.ledger.record import Logged, read
-from etsledger.ledger.store import Store
+from etsledger.ledger.store import FETCH, Store
 from etsledger.projections.following import keeping, readable
 from etsledger.projections.tables import entities, registries, years
 
@@ -128,44 +128,14 @@ class Years:
                 apply(scribe, logged.event, logged.fact, ())
         return scribe.state
 
-    def tables(self) -> tuple[State, int]:
-        """What the tables say by themselves, and how far they have followed the log."""
-        state = State()
-        self._load(state, None)
-        return state, state.position
-
     def _load(self, state: State, entity: str | None) -> None:
+        saved, rows = stored(self._store, entity)
         try:
-            self._load_rows(state, entity)
-        except (msgspec.MsgspecError, KeyError) as error:
-            raise StoreDamaged(
-                f"the tables of compliance years cannot be read ({error!r}); 'etsledger rebuild' "
-                "makes them again from the log"
-            ) from error
-
-    def _load_rows(self, state: State, entity: str | None) -> None:
-        with self._store.engine.connect() as connection:
-            if not self._store.engine.dialect.has_table(connection, years.name):
-                self._saved = 0
-                return
-            saved, _ = self._store.cursor(CURSOR)
-            for registry, body in connection.execute(select(registries)):
-                found = _registry.decode(body)
-                state.registries[registry] = RegistryState(
-                    adoptions=found.adoptions, balance_values=found.balance_values,
-                    closings=found.closings,
-                )  # fmt: skip
-            whose, books = select(entities), select(years)
-            if entity is not None:
-                whose = whose.where(entities.c.entity == entity)
-                books = books.where(years.c.entity == entity)
-            rows: Any = connection.execute(whose)
-            for registry, name, body in rows:
-                state.registries[registry].entities[name] = _entity.decode(body)
-            rows = connection.execute(books)
-            for registry, name, year, body in rows:
-                of_registry = state.registries[registry]
-                of_registry.years.setdefault(name, {})[year] = _book.decode(body)
+            with closing(rows):
+                for one in rows:
+                    _enter(state, one)
+        except KeyError as error:
+            raise _unreadable(error) from error
         state.position = saved
         if entity is None:
             self._saved = saved
@@ -184,6 +154,71 @@ def _concerned(event: Event, otherwise: str) -> tuple[str, ...]:
     if isinstance(event, EntitySucceeded):
         return event.entities
     return (getattr(event, "entity", otherwise),)
+
+
+class Stored(NamedTuple):
+    """A row of the tables: of a registry, of an entity (no year), or of an entity's year."""
+
+    registry: str
+    entity: str
+    year: int
+    tells: RegistryState | Entity | YearBook
+
+
+def stored(store: Store, entity: str | None = None) -> tuple[int, Generator[Stored]]:
+    """How far the tables have followed the log, and their rows: registries first, then the
+    entities, then the years (of one entity only), never all of them in memory.
+
+    Reading them raises StoreDamaged.
+    """
+    with store.engine.connect() as connection:
+        if not store.engine.dialect.has_table(connection, years.name):
+            return 0, (one for one in ())
+    return store.cursor(CURSOR)[0], _rows(store, entity)
+
+
+def _rows(store: Store, entity: str | None) -> Generator[Stored]:
+    whose, books = select(entities), select(years)
+    if entity is not None:
+        whose = whose.where(entities.c.entity == entity)
+        books = books.where(years.c.entity == entity)
+    try:
+        with store.engine.connect() as connection:
+            told = connection if entity else connection.execution_options(yield_per=FETCH)
+            with told.execute(select(registries)) as rows:
+                for registry, body in rows:
+                    found = _registry.decode(body)
+                    values = found.balance_values
+                    known = RegistryState(
+                        adoptions=found.adoptions, balance_values=values,
+                        closings=found.closings,
+                    )  # fmt: skip
+                    yield Stored(registry, "", 0, known)
+            with told.execute(whose) as rows:
+                for registry, name, body in rows:
+                    yield Stored(registry, name, 0, _entity.decode(body))
+            with told.execute(books) as rows:
+                for registry, name, year, body in rows:
+                    yield Stored(registry, name, year, _book.decode(body))
+    except msgspec.MsgspecError as error:
+        raise _unreadable(error) from error
+
+
+def _enter(state: State, one: Stored) -> None:
+    registry, entity, year, tells = one
+    if isinstance(tells, RegistryState):
+        state.registries[registry] = tells
+    elif isinstance(tells, Entity):
+        state.registries[registry].entities[entity] = tells
+    else:
+        state.registries[registry].years.setdefault(entity, {})[year] = tells
+
+
+def _unreadable(error: Exception) -> StoreDamaged:
+    return StoreDamaged(
+        f"the tables of compliance years cannot be read ({error!r}); 'etsledger rebuild' makes "
+        "them again from the log"
+    )
 
 
 def _places(logged: Logged) -> Iterable[tuple[str, str, int]]:

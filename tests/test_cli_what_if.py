@@ -46,6 +46,25 @@ def test_a_rulebook_in_a_file_shows_a_summary_and_what_is_refused(
     assert ask(store, "head") == head
 
 
+def test_what_was_refused_and_would_be_accepted_is_a_table_of_its_own(
+    store: Path, tmp_path: Path
+) -> None:
+    run(store, "apply", "-", given=lines([{**MOVE, "quantity": 601}]))
+    more = tmp_path / "more.jsonl"
+    issue = command("issue", "i9", unit=UNIT, quantity=1, to="crrc-1", at="2024-03-04")
+    more.write_text(lines([issue]), "utf-8")
+    given = ["replay", "--with", f"{more}@13"]
+    table = ok(store, *given, "--format", "table")
+    assert "\n1 of 1 refused attempt would be accepted\n" in table
+    assert "\naccepted that were refused, for the reason given then" in table
+    assert "BackdatedOverdraft:" in table
+    answer = ask(store, *given)
+    [one] = answer["accepted"]
+    assert (one["id"], one["after"], one["accepted_at"], one["exact"]) == ("new", 13, None, True)
+    assert (one["refusal"]["code"], one["events"]) == ("BackdatedOverdraft", ["UnitsTransferred"])
+    assert ask(store, "replay", "--without", "i2")["summary"]["attempts"] == 1
+
+
 def test_a_toml_file_that_extends_a_bundled_rulebook(store: Path, tmp_path: Path) -> None:
     file = tmp_path / "mine.toml"
     file.write_text(

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from etsledger.domain.penalties import fraud_cut_bounds
+from etsledger.domain.deductions import fraud_cut_bounds
 from etsledger.domain.rulebook import bundled, from_object
 from reports import NATIONAL
 

@@ -74,6 +74,36 @@ TAMPERED = {
         "",
         "compliance years tells huaneng 2023",
     ),
+    "a year that nobody reported": (
+        "INSERT INTO projection_years SELECT registry, entity, 2022, body FROM projection_years",
+        None,
+        "",
+        "compliance years tells huaneng 2022",
+    ),
+    "a year put down as another": (
+        "UPDATE projection_years SET year = 2022",
+        None,
+        "",
+        "compliance years tells huaneng 2022",
+    ),
+    "an entity that is gone": (
+        "DELETE FROM projection_entities",
+        None,
+        "",
+        "entity huaneng",
+    ),
+    "an account that nobody opened": (
+        "INSERT INTO projection_accounts VALUES ('cn-national', 'ghost', 'entity', NULL, 1)",
+        None,
+        "",
+        "'ghost'",
+    ),
+    "the rulebooks adopted": (
+        "UPDATE projection_registries SET body = {replaced}",
+        ("2021", "2020"),
+        "projection_registries",
+        "rulebooks, balance values or closings of cn-national",
+    ),
 }
 
 
@@ -96,7 +126,8 @@ def test_a_changed_table_is_found_and_rebuilt(
             )
     with _again(ledger, clock) as other:
         report = other.verify()
-        assert [finding.check for finding in report.findings] == ["projection"]
+        assert {finding.check for finding in report.findings} == {"projection"}
+        assert len(report.findings) == (2 if what == "a year put down as another" else 1)
         assert named in report.findings[0].message
         assert "rebuild" in report.findings[0].message
         other.rebuild()

@@ -3,11 +3,11 @@
 from collections.abc import Callable, Iterator
 
 import pytest
-from sqlalchemy import select, update
+from sqlalchemy import select, text, update
 
 from etsledger.ledger import Ledger, snapshots
 from etsledger.ledger.tables import snapshots as table
-from helpers import DayBook, live_state, replayed, send_all, trial_registry
+from helpers import ON_SQLITE, DayBook, live_state, replayed, send_all, trial_registry
 
 FIRST, SECOND = 13, 17
 
@@ -96,6 +96,27 @@ def test_a_snapshot_that_does_not_match_is_ignored(ledger: Ledger, column: str) 
     # That of another version of the code is no fault; anything else is one, and named.
     assert report.ok == (column == "code_schema")
     assert {one.check for one in report.findings} <= {"snapshot"}
+
+
+@ON_SQLITE
+def test_a_snapshot_that_is_no_bytes_is_ignored_and_named(ledger: Ledger) -> None:
+    with ledger.store.engine.begin() as connection:
+        connection.execute(text(f"UPDATE {table.name} SET body = 7 WHERE position = {SECOND}"))
+        connection.execute(text(f"UPDATE {table.name} SET body = 'x' WHERE position = {FIRST}"))
+    assert loaded(ledger) is None
+    still_right(ledger)
+    assert {one.check for one in ledger.verify().findings} == {"snapshot"}
+
+
+def test_a_snapshot_is_read_piece_by_piece(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("etsledger.ledger.sqlite_store.PIECE", 100)
+    monkeypatch.setattr("etsledger.ledger.postgres_store._PART", 100)
+    pieces = list(ledger.store.snapshot_body(SECOND))
+    assert {len(piece) for piece in pieces[:-1]} == {100}
+    assert b"".join(pieces) == snapshots.state_bytes(replayed(ledger, SECOND))
+    assert loaded(ledger) == SECOND
+    assert ledger.verify().ok
+    assert list(ledger.store.snapshot_body(SECOND + 1)) == []
 
 
 def test_without_any_good_snapshot_the_log_is_read_from_the_start(ledger: Ledger) -> None:

@@ -140,6 +140,24 @@ def test_a_back_dated_surrender_leaves_room_for_what_is_known_to_come(book: Nati
 
 
 @ON_SQLITE
+@pytest.mark.parametrize(("quantity", "accepted"), [(800, True), (801, False)])
+def test_a_back_dated_surrender_fits_at_every_later_change(
+    book: NationalBook, quantity: int, accepted: bool
+) -> None:
+    """The year was restated to 800 t and back to 1,000 t; in between 801 t would be too many."""
+    book.verified(800, at="2025-09-01")
+    book.verified(1_000, at="2025-10-01")
+    if accepted:
+        book.surrender(quantity, at="2025-08-01")
+        return
+    refusal = book.refused(
+        "SurrenderExceedsObligation", "surrender", entity="plant", year=2024, unit="CEA:2024",
+        quantity=quantity, at="2025-08-01",
+    )  # fmt: skip
+    assert (refusal.numbers["obligation"], refusal.numbers["outstanding"]) == (800, 800)
+
+
+@ON_SQLITE
 def test_no_surrender_before_emissions_are_verified(book: NationalBook) -> None:
     refusal = book.refused(
         "ObligationNotKnown", "surrender", entity="plant", year=2023, unit="CEA:2023", quantity=1

@@ -28,3 +28,4 @@ def same_in_everything(found: WhatIf, ledger: Ledger) -> None:
     head = ledger.head()
     assert (found.position, found.hash) == (head.position, head.hash)
     assert (found.refused, found.otherwise, found.compliance, found.balances) == ([], [], [], [])
+    assert not any(one.exact for one in found.accepted)
