@@ -184,7 +184,7 @@ def _open(
     from etsledger.ledger.errors import StoreAbsent
 
     try:
-        return settings.open()
+        return settings.open(sending=True)
     except StoreAbsent:
         scratch = stack.enter_context(TemporaryDirectory(prefix="etsledger-"))
         return Ledger.open(Path(scratch) / "dry-run.db", create=True)

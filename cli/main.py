@@ -33,6 +33,7 @@ COMMANDS = {
     "trace": "etsledger.cli.trace:trace",
     "diff": "etsledger.cli.diff:diff",
     "refusals": "etsledger.cli.refusals:refusals",
+    "actors": "etsledger.cli.actors:actors",
     "names": "etsledger.cli.names:names",
     "forget-names": "etsledger.cli.names:forget_names",
     "reconcile": "etsledger.cli.reconcile:reconcile",
@@ -88,11 +89,19 @@ def _version(context: click.Context, _: click.Parameter, asked: bool) -> None:
     help="The ledger: sqlite:///FILE, a file path, or postgresql://…",
 )
 @click.option(
+    "--as",
+    "actor",
+    metavar="ACTOR",
+    envvar="ETSLEDGER_ACTOR",
+    show_envvar=True,
+    help="Show only what this actor may read, by its roles. Nobody's identity is checked.",
+)
+@click.option(
     "--version", is_flag=True, is_eager=True, expose_value=False, callback=_version,
     help="Show the version and leave.",
 )  # fmt: skip
 @click.pass_context
-def cli(context: click.Context, store: str) -> None:
+def cli(context: click.Context, store: str, actor: str | None) -> None:
     """An event-sourced ledger of emission allowances.
 
     Every balance as of any instant, as the books knew it at any other.
@@ -103,7 +112,7 @@ def cli(context: click.Context, store: str) -> None:
       etsledger balances --as-of 2024-12-31 --known-at 2025-03-01
     """
     default = context.get_parameter_source("store") is ParameterSource.DEFAULT
-    context.obj = Settings(store, named=not default)
+    context.obj = Settings(store, named=not default, actor=actor or None)
 
 
 def main() -> None:

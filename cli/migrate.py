@@ -137,7 +137,7 @@ def _migrate(
     data = sys.stdin.buffer.read() if file == "-" else Path(file).read_bytes()
     name = "standard input" if file == "-" else NAME.convert(Path(file).name, None, None)
     source = source_of(data, name, registry, _instant(cut_over), actor)
-    with settings.open() as ledger:
+    with settings.open(sending=True) as ledger:
         try:
             found = look_at(
                 ledger, kind, data, source, names=fields, constants=fixed, write=written

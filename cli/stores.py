@@ -18,9 +18,21 @@ class Settings(NamedTuple):
     store: str
     named: bool = False
     """Whether --store or ETSLEDGER_STORE named it; else it is the default."""
+    actor: str | None = None
+    """Who asks, by --as or ETSLEDGER_ACTOR."""
 
-    def open(self, *, create: bool = False, publishing: Publishing = UNPUBLISHED) -> "Ledger":
-        """The ledger; ``create`` makes it if it is absent. Raises StoreError, KeyRefused."""
+    def open(
+        self,
+        *,
+        create: bool = False,
+        sending: bool = False,
+        publishing: Publishing = UNPUBLISHED,
+    ) -> "Ledger":
+        """The ledger, or what of it the actor may read; ``create`` makes it if it is absent.
+
+        What is ``sending`` commands has it whole: each names its actor itself. Raises
+        StoreError, KeyRefused.
+        """
         from etsledger.ledger import Ledger
 
         gc.freeze()
@@ -30,7 +42,11 @@ class Settings(NamedTuple):
         )
         if ledger.store.warning is not None:
             complain(f"warning: {ledger.store.warning}")
-        return ledger
+        if self.actor is None or create or sending:
+            return ledger
+        from etsledger.ledger.reading import Reading
+
+        return Reading(ledger, self.actor, owns=True)
 
 
 pass_settings = click.make_pass_decorator(Settings)

@@ -25,7 +25,9 @@ TONNES = {
 }  # fmt: skip
 """Columns of tonnes, or of other counts that grow large."""
 NUMBERS = TONNES | {"position", "lag_seconds", "fine", "days", "fact", "late"}
-TIMES = {"effective_at", "recorded_at", "deadline", "proposed_at", "decided_at"}
+TIMES = {
+    "effective_at", "recorded_at", "deadline", "proposed_at", "decided_at", "granted_at",
+}  # fmt: skip
 ONLY_IF_USED = {
     "entity", "frozen", "pledged", "pending", "restricted", "counterparty", "actor",
     "approved_by", "reference", "reason", "converted_in", "converted_out", "would_have_refused",

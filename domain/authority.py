@@ -294,6 +294,10 @@ class Reach:
             return self.has_entity(account.entity)
         return self._place is not None and self._place in self._places_of(account_id, account)
 
+    def has_province(self, province: str) -> bool:
+        """Whether it is the province itself, by its region or by its account."""
+        return self._place is not None and self._place_of(province) == self._place
+
     def first_outside(
         self, accounts: tuple[str, ...], entities: tuple[str, ...], provinces: tuple[str, ...]
     ) -> str | None:
@@ -305,7 +309,7 @@ class Reach:
             if not self.has_entity(entity_id):
                 return f"entity {entity_id}"
         for province in provinces:
-            if self._place is None or self._place_of(province) != self._place:
+            if not self.has_province(province):
                 return f"province {province}"
         return None
 

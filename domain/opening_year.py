@@ -14,7 +14,7 @@ from etsledger.domain.compliance import deadline_of, in_time
 from etsledger.domain.desk import Desk
 from etsledger.domain.errors import InvalidCommand
 from etsledger.domain.events import Posting
-from etsledger.domain.market import price_fault
+from etsledger.domain.market import FEN, price_fault
 from etsledger.domain.state import Claim, Entity, Fact, RegistryState, Scribe
 from etsledger.domain.stated_years import (
     NOTHING_STATED,
@@ -74,7 +74,7 @@ def decide(command: OpeningYear, desk: Desk) -> OpeningYearRecorded:
     here, UnknownEntity, UnknownAccount, AccountClosed, AccountFrozen, UnitNotAllowed,
     InsufficientUnits, BackdatedOverdraft."""
     _check_sums(command.facts)
-    facts = _with_instants(command.facts, desk).named(command.id)
+    facts = _canonical(command.facts, desk).named(command.id)
     entity = desk.entity(command.entity)
     check_shapes(facts.units, "facts.units", entity)
     for one in _waiting(facts):
@@ -204,9 +204,13 @@ def _fault(field: str, why: str) -> InvalidCommand:
     return InvalidCommand(f"{where}: {why}", field=where)
 
 
-def _with_instants(facts: StatedYear, desk: Desk) -> StatedYear:
-    """Every instant as one, none after the opening itself."""
+def _canonical(facts: StatedYear, desk: Desk) -> StatedYear:
+    """Every instant as one, none after the opening itself; fines with two places."""
     changed: dict[str, Any] = {}
+    if facts.fines:
+        changed["fines"] = tuple(
+            msgspec.structs.replace(fine, amount=fine.amount.quantize(FEN)) for fine in facts.fines
+        )
     for kind, field in (
         ("submissions", "submitted_at"), ("offsets", "counted_at"), ("green_power", "counted_at")
     ):  # fmt: skip

@@ -75,6 +75,9 @@ class Rulebook:
         for power in self.authority.powers if self.authority else ():
             for name in power.commands:
                 self._powers.setdefault((power.role, name), power)
+        reads = self.authority.reads if self.authority else ()
+        self.reads: dict[str, str] = {row.role: row.scope for row in reversed(reads)}
+        """Role to the scope of what it may read."""
         for approval in self.authority.approvals if self.authority else ():
             for name in approval.commands:
                 self._approvals.setdefault(name, approval)

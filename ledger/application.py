@@ -4,6 +4,7 @@ import os
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from pathlib import Path
+from pkgutil import resolve_name
 from typing import Any, Final, Self, Unpack
 
 from etsledger.domain.errors import InvalidCommand
@@ -11,6 +12,8 @@ from etsledger.domain.times import iso
 from etsledger.ledger import journal
 from etsledger.ledger.backups import Backup, back_up
 from etsledger.ledger.books import (
+    ActorRow,
+    ActorsQuestion,
     AllocationRow,
     BalanceQuestion,
     BalanceRow,
@@ -390,6 +393,25 @@ class Ledger:
         Raises ValueError for a text that is no time.
         """
         return self._books.entities(**question)
+
+    def actors(self, **question: Unpack[ActorsQuestion]) -> list[ActorRow]:
+        """Who may ask for something, and which roles they hold since when, from whom.
+
+        Raises ValueError for a text that is no time.
+        """
+        return self._books.actors(**question)
+
+    def reading_as(self, actor: str) -> "Ledger":
+        """The questions of this ledger, restricted to what the roles of an actor may read.
+
+        By the roles held and the rulebooks in force when a question is asked, whatever it is
+        about; a registry whose rulebook asks for no authority is open to all. What lies outside
+        is left out of lists, and NotAuthorised when it is asked for; so is everything that
+        writes. It shares the store of this ledger and is not to be closed. The ledger vouches
+        for no identity: whoever opens the file reads all of it.
+        """
+        reading: Callable[[Ledger, str], Ledger] = resolve_name("etsledger.ledger.reading:as_actor")
+        return reading(self, actor)
 
     def events(self, **question: Unpack[EventsQuestion]) -> Iterator[EventRow]:
         """The log, oldest first; ``back_dated`` keeps facts recorded after they took effect.

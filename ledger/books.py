@@ -292,6 +292,24 @@ class EntityRow(TypedDict):
     succeeds: list[str]
 
 
+class ActorRow(TypedDict):
+    """A role that an actor holds, from when on and by whom; or an actor without a role.
+
+    ``province`` or ``entity`` is whom the role is held for; without a role ``entity`` is whom
+    the actor works for. ``position`` is where the log granted the role (or registered the actor).
+    """
+
+    registry: str
+    actor: str
+    kind: str
+    role: str | None
+    province: str | None
+    entity: str | None
+    granted_at: str | None
+    granted_by: str | None
+    position: int
+
+
 class DeadlineRow(TypedDict):
     """The last day for something that follows from a fact on record.
 
@@ -493,6 +511,14 @@ class LeavingQuestion(Viewpoint, total=False):
     entity: str | None
 
 
+class ActorsQuestion(Viewpoint, total=False):
+    """What narrows a question for actors."""
+
+    actor: str | None
+    role: str | None
+    entity: str | None
+
+
 class EntitiesQuestion(Viewpoint, total=False):
     """What narrows a question for entities."""
 
@@ -649,6 +675,8 @@ class Books(Protocol):
     def proposals(self, **question: Unpack[ProposalsQuestion]) -> list[ProposalRow]: ...
 
     def entities(self, **question: Unpack[EntitiesQuestion]) -> list[EntityRow]: ...
+
+    def actors(self, **question: Unpack[ActorsQuestion]) -> list[ActorRow]: ...
 
     def events(self, **question: Unpack[EventsQuestion]) -> Iterator[EventRow]: ...
 

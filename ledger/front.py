@@ -8,6 +8,7 @@ from etsledger.domain.errors import Refusal
 from etsledger.ledger.application import Ledger
 from etsledger.ledger.backups import Backup, Restored, restore
 from etsledger.ledger.books import (
+    ActorRow,
     AllocationRow,
     BalanceRow,
     BankingRow,
@@ -42,13 +43,13 @@ from etsledger.ledger.stretches import Line
 from etsledger.ledger.verify import Finding, Report
 
 __all__ = [
-    "Addition", "AllocationRow", "Backup", "BalanceExplanation", "BalanceRow", "BankingRow",
-    "Clock", "ComplianceRow", "ComplianceSummaryRow", "CreditRow", "Cursor", "DeadlineRow",
-    "EntityRow", "Epoch", "EventRow", "Explanation", "Extract", "ExtractVerdict", "Finding", "Head",
-    "ImportRefused", "LateRow", "LeavingRow", "Ledger", "LedgerError", "Line", "MarketRow",
-    "NameRow", "NearEvent", "NotPublished", "Outcome", "OutsideRow", "PeriodRow", "Proof",
-    "ProposalRow", "Publish", "ReconciliationRow", "Refusal", "Replay", "Report", "Restored",
-    "StatementRow", "StoreError", "SupplyRow", "Verdict", "WhatIf", "YearExplanation",
+    "ActorRow", "Addition", "AllocationRow", "Backup", "BalanceExplanation", "BalanceRow",
+    "BankingRow", "Clock", "ComplianceRow", "ComplianceSummaryRow", "CreditRow", "Cursor",
+    "DeadlineRow", "EntityRow", "Epoch", "EventRow", "Explanation", "Extract", "ExtractVerdict",
+    "Finding", "Head", "ImportRefused", "LateRow", "LeavingRow", "Ledger", "LedgerError", "Line",
+    "MarketRow", "NameRow", "NearEvent", "NotPublished", "Outcome", "OutsideRow", "PeriodRow",
+    "Proof", "ProposalRow", "Publish", "ReconciliationRow", "Refusal", "Replay", "Report",
+    "Restored", "StatementRow", "StoreError", "SupplyRow", "Verdict", "WhatIf", "YearExplanation",
     "check_extract", "check_proof", "new_key", "publish_heads", "read_head", "read_heads",
     "read_public_key", "restore", "system_clock",
 ]  # fmt: skip

@@ -9,6 +9,7 @@ from sqlalchemy import inspect
 
 from etsledger.domain.state import State
 from etsledger.ledger.books import (
+    ActorRow,
     AllocationRow,
     BalanceRow,
     BankingRow,
@@ -40,6 +41,7 @@ from etsledger.ledger.rebuild import rebuild_from_log
 from etsledger.ledger.reconciliation import OutsideRow, ReconciliationRow
 from etsledger.ledger.store import Store
 from etsledger.ledger.stretches import Sendable
+from etsledger.projections.actors import actor_rows
 from etsledger.projections.allocation import allocation_row
 from etsledger.projections.balances import balance_rows, sums_from_log
 from etsledger.projections.banking import banking_row
@@ -54,6 +56,7 @@ from etsledger.projections.leaving import leaving_rows
 from etsledger.projections.market import MarketFilter, date_of
 from etsledger.projections.market import sums as market_sums
 from etsledger.projections.market import sums_from_log as market_from_log
+from etsledger.projections.office import OfficeBooks
 from etsledger.projections.parties import Parties
 from etsledger.projections.periods import period_rows
 from etsledger.projections.proposals import proposal_rows
@@ -73,6 +76,7 @@ class LedgerBooks:
         self._parties = Parties(store)
         self._years = Years(store)
         self._trades = Trades(store)
+        self._office = OfficeBooks(store)
         self._explaining: Explains | None = None
 
     def _view(self, as_of: When, known_at: KnownAt) -> tuple[Viewpoint, int]:
@@ -150,9 +154,10 @@ class LedgerBooks:
         found = self._sums(view, done, from_log, registry=registry, unit=unit)
         return supply_rows(found, self._parties, view.upto)
 
-    def _standings(
+    def standings(
         self, registry: str | None, entity: str | None, as_of: When, known_at: KnownAt, log: bool
     ) -> Standings:
+        """How entities stand with their years; what ``compliance`` shows."""
         head = self._store.head_position()
         view = viewpoint(self._store, self._clock, as_of, known_at, head)
         if log:
@@ -174,7 +179,7 @@ class LedgerBooks:
         from_log: bool = False,
     ) -> list[ComplianceRow]:
         """See ``Ledger.compliance``."""
-        found = self._standings(registry, entity, as_of, known_at, from_log)
+        found = self.standings(registry, entity, as_of, known_at, from_log)
         return [row for _, row in found.rows(entity, year)]
 
     def compliance_summary(
@@ -188,7 +193,7 @@ class LedgerBooks:
         from_log: bool = False,
     ) -> list[ComplianceSummaryRow]:
         """See ``Ledger.compliance_summary``."""
-        found = self._standings(registry, entity, as_of, known_at, from_log)
+        found = self.standings(registry, entity, as_of, known_at, from_log)
         return summary_rows(found.rows(entity, year))
 
     def allocation(
@@ -300,6 +305,24 @@ class LedgerBooks:
         return list(
             leaving_rows(self._store, state, self._parties, view, registry=registry, entity=entity)
         )
+
+    def actors(
+        self,
+        *,
+        registry: str | None = None,
+        actor: str | None = None,
+        role: str | None = None,
+        entity: str | None = None,
+        as_of: When = None,
+        known_at: KnownAt = None,
+    ) -> list[ActorRow]:
+        """See ``Ledger.actors``."""
+        head = self._store.head_position()
+        view = viewpoint(self._store, self._clock, as_of, known_at, head)
+        return actor_rows(
+            self._store, self._office.follow(head), view, registry=registry, actor=actor,
+            role=role, entity=entity,
+        )  # fmt: skip
 
     def entities(
         self,
@@ -483,4 +506,6 @@ class LedgerBooks:
         self._years.follow(upto)
         self._trades = Trades(self._store)
         self._trades.follow(upto)
+        self._office = OfficeBooks(self._store)
+        self._office.follow(upto)
         return upto

@@ -13,6 +13,7 @@ from etsledger.domain.times import LATEST
 from etsledger.domain.yearbook import EMPTY, YearBook, seen
 from etsledger.ledger.errors import LedgerError
 from etsledger.ledger.store import FETCH, Store
+from etsledger.projections.office import differences_of_office
 from etsledger.projections.parties import CURSOR as PARTIES
 from etsledger.projections.tables import accounts
 from etsledger.projections.trade_checks import differences_of_trades
@@ -27,6 +28,8 @@ def differences(store: Store, state: State) -> Iterator[str]:
         yield from _accounts(store, state)
         yield from _years(store, state)
         yield from _trades(store, state)
+        for found in differences_of_office(store, state):
+            yield found + REMEDY
     except (LedgerError, SQLAlchemyError) as error:
         yield f"the projections cannot be read: {error}"
 

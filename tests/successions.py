@@ -1,6 +1,6 @@
 """What several entities have together, asked of a ledger: for successions, which change no sum."""
 
-from collections import Counter
+from collections import Counter, defaultdict
 from decimal import Decimal
 from fractions import Fraction
 from typing import Any
@@ -32,7 +32,7 @@ def by_largest_remainder(total: int, shares: list[Fraction]) -> list[int]:
 
 def years_together(ledger: Ledger, entities: list[str], **when: Any) -> dict[Any, Any]:
     """By year and column: the sum over some entities (tonnes; the fines in CNY)."""
-    found: dict[Any, Any] = Counter()
+    found = defaultdict[Any, Any](int)
     for row in ledger.compliance(registry=REGISTRY, **when):
         if row["entity"] in entities:
             for column in COLUMNS:

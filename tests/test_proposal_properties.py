@@ -68,8 +68,8 @@ class Model:
     """What each account holds and has pledged, and the transfers that wait."""
 
     def __init__(self) -> None:
-        self.held = dict.fromkeys(ACCOUNTS, 100)
-        self.pledged = dict.fromkeys(ACCOUNTS, 0)
+        self.held: dict[str, int] = dict.fromkeys(ACCOUNTS, 100)
+        self.pledged: dict[str, int] = dict.fromkeys(ACCOUNTS, 0)
         self.waiting: dict[str, Step] = {}
 
     def pending(self, account: str) -> int:

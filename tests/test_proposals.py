@@ -165,7 +165,8 @@ def test_a_proposal_is_decided_by_the_facts_of_its_execution(pair: Pair) -> None
 
 
 def test_the_proposed_command_takes_over_what_it_does_not_say(pair: Pair) -> None:
-    given = pair.proposal("cancel", **CANCEL) | {"reference": "doc 7", "reason": "a mistake"}
+    given: dict[str, Any] = pair.proposal("cancel", **CANCEL)
+    given |= {"reference": "doc 7", "reason": "a mistake"}
     given["proposes"]["reason"] = "a better one"
     pair.ledger.execute(given)
     (row,) = pair.ledger.proposals()
@@ -265,7 +266,7 @@ def test_an_approval_stands_in_no_batch(name: str) -> None:
 
 
 def test_a_batch_may_propose_and_reject(pair: Pair) -> None:
-    proposals = [pair.proposal("cancel", **CANCEL | {"quantity": n}) for n in (10, 20, 30)]
+    proposals = [pair.proposal("cancel", **{**CANCEL, "quantity": n}) for n in (10, 20, 30)]
     rejection = command("reject", "r", proposal="p2", actor="li")
     pair.send("batch", commands=[*proposals, rejection])
     assert pair.available() == 60

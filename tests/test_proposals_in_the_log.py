@@ -194,6 +194,6 @@ def test_a_balance_tells_which_proposals_keep_units(pair: Pair) -> None:
 def test_what_is_proposed_for_an_account_or_an_entity_is_among_its_facts(pair: Pair) -> None:
     pair.propose("set_entity_status", entity="baosteel", status="at_risk")
     pair.propose("freeze", account="desk-1")
-    for question in ({"entity": "baosteel"}, {"account": "desk-1"}):
-        *_, last = pair.ledger.events(**question)
+    for entity, account in (("baosteel", None), (None, "desk-1")):
+        *_, last = pair.ledger.events(entity=entity, account=account)
         assert last["type"] == "ProposalMade"
