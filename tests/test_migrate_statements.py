@@ -251,7 +251,7 @@ def test_trades_of_the_window_count_for_the_entities_whose_accounts_they_are_of(
     found = told(book, "trades", TRADES, write=True)
     assert found.good
     assert found.left_out == [
-        "1 trades are outside of what the rulebook counts", "1 trades are of no entity",
+        "1 trade outside of what the rulebook counts", "1 trade of no entity",
     ]  # fmt: skip
     sales = {
         entity: book.ledger.banking(entity, as_of="2025-06-01") for entity in ("plant", "other")
@@ -360,7 +360,7 @@ def test_the_command_line_looks_first_and_writes_when_told(store: Path, tmp_path
     looked = run(store, *given)
     assert looked.exit_code == 0
     assert looked.stderr == (
-        "1 openings of holdings, 0 known already, 0 refused, 0 bad rows; a dry run: nothing was "
+        "1 opening of holdings, 0 known already, 0 refused, 0 bad rows; a dry run: nothing was "
         "written; file and books agree\n"
     )
     assert json.loads(run(store, "balances").stdout) == []
