@@ -208,6 +208,20 @@ def test_without_its_grants_a_role_is_told_so_in_one_line(every: Books) -> None:
     assert "permission denied" in done.stderr
 
 
+@pytest.mark.postgres
+def test_names_can_be_kept_from_a_role_that_reads_the_rest(every: Books) -> None:
+    every.grant()
+    with psycopg.connect(every.owner, autocommit=True) as connection:
+        role = Identifier(str(make_url(every.auditor).username))
+        connection.execute(SQL("REVOKE SELECT ON ledger_personal_names FROM {}").format(role))
+    for arguments in (["balances"], ["events"], ["verify", "--chain"], ["extract", "crrc"]):
+        assert ok(every.auditor, *arguments)
+    for arguments in (["names"], ["verify"]):
+        done = run(every.auditor, *arguments)
+        assert done.exit_code == 3, arguments
+        assert "permission denied" in done.stderr
+
+
 # -- PostgreSQL's own backups ----------------------------------------------------------------
 
 
