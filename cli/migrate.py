@@ -169,6 +169,9 @@ def _show(name: str, kind: str, found: "Migrated", output: Output, *, asked: boo
             },
             lambda: "",
         )  # fmt: skip
+    for row in found.rows:
+        for warning in row["warnings"]:
+            complain(f"{name}:{row['lines'][0]}: warning: {warning}")
     for one in found.left_out:
         complain(f"{name}: left out: {one}")
     for one in found.breaks:
@@ -185,15 +188,25 @@ def _summary(kind: str, found: "Migrated", *, asked: bool) -> str:
     new = sum(row["outcome"] in ("accepted", "would be recorded") for row in found.rows)
     known = sum(row["outcome"] == "duplicate" for row in found.rows)
     counted = (
-        f"{new:,} openings of {kind}, {known:,} known already, {len(found.refused):,} refused, "
-        f"{len(found.bad):,} bad rows"
+        f"{_number(new, 'opening')} of {kind}, {known:,} known already, {len(found.refused):,} "
+        f"refused, {_number(len(found.bad), 'bad row')}"
     )
-    agreed = "file and books agree" if not found.breaks else f"{len(found.breaks):,} differ"
-    if found.written:
-        return f"{counted}; recorded in one write; {agreed}"
-    if asked:
+    wrong = bool(found.bad or found.refused)
+    if asked and wrong:
         return f"{counted}; nothing was written: all of it or nothing"
-    return f"{counted}; a dry run: nothing was written; {agreed}"
+    done = "a dry run: nothing was written"
+    if asked:
+        done = "recorded in one write" if new else "nothing is new"
+    if wrong:
+        return f"{counted}; {done}"
+    agreed = "file and books agree" if not found.breaks else (
+        f"file and books differ in {_number(len(found.breaks), 'place')}"
+    )  # fmt: skip
+    return f"{counted}; {done}; {agreed}"
+
+
+def _number(count: int, noun: str) -> str:
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
 
 
 @migrate.command(name="from")

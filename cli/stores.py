@@ -40,7 +40,7 @@ class Settings(NamedTuple):
         ledger = Ledger.open(
             self.store, create=create, publish=publishing.publish, publish_key=publishing.key
         )
-        if ledger.store.warning is not None:
+        if ledger.store.warning is not None and not create:  # what writes is refused with it
             complain(f"warning: {ledger.store.warning}")
         if self.actor is None or create or sending:
             return ledger

@@ -236,19 +236,21 @@ def _outside(
             account = desk.registry.accounts.get(account_id)
             if account is None or account.kind not in allowed:
                 kind = "unknown" if account is None else account.kind
-                return f"from accounts of kind {', '.join(kinds)} only, not {account_id} ({kind})"
+                return (
+                    f"he takes from accounts of {', '.join(kinds)} only, not {account_id} ({kind})"
+                )
         for kind in acted.kinds:
             if kind not in allowed:
-                return f"for accounts of kind {', '.join(kinds)} only, not {kind}"
+                return f"he opens accounts of {', '.join(kinds)} only, not of {kind}"
     if scope == "all":
         return None
     registry = desk.registry
     if scope == "own":
-        whose = f"for entity {held.entity} only"
+        whose = f"he reaches what is {held.entity}'s own"
         reached = Reach(registry, desk.now, entity=held.entity)
         found = reached.first_outside(acted.sources, acted.entities, acted.provinces)
     else:
-        whose = f"for {held.province or held.entity or 'no province'} and what is its own only"
+        whose = f"he reaches {held.province or held.entity or 'no province'} and what is its own"
         reached = Reach(registry, desk.now, province=held.province, entity=held.entity)
         given = tuple(one for one in acted.targets if one != AUTHORITY)
         found = reached.first_outside((*acted.sources, *given), acted.entities, acted.provinces)
@@ -256,7 +258,7 @@ def _outside(
         return f"{whose}, not {found}"
     named = (*acted.sources, *acted.entities, *acted.provinces)
     if acted.everybody or not named:
-        return f"{whose}; it concerns the whole registry"
+        return f"{whose}, and this concerns the whole registry"
     return None
 
 

@@ -51,13 +51,17 @@ def trades(
             by_entity.setdefault(entity, []).append((line.number, trade))
     left_out: list[str] = []
     if outside:
-        left_out.append(f"{outside} trades are outside of what the rulebook counts")
+        left_out.append(f"{_trades(outside)} outside of what the rulebook counts")
     if others:
-        left_out.append(f"{others} trades are of no entity")
+        left_out.append(f"{_trades(others)} of no entity")
     return Openings(
         [_sold(entity, sides, source) for entity, sides in sorted(by_entity.items())],
         bad, left_out,
     )  # fmt: skip
+
+
+def _trades(count: int) -> str:
+    return f"{count} trade{'' if count == 1 else 's'}"
 
 
 def _window(registry: RegistryState | None, state: State, at: datetime) -> _Window | None:

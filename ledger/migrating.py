@@ -38,6 +38,7 @@ class MigratedRow(TypedDict):
     outcome: str
     code: str | None
     message: str | None
+    warnings: list[str]
 
 
 class TotalRow(TypedDict):
@@ -138,6 +139,7 @@ def _row(one: Opening, outcome: Outcome, written: bool) -> MigratedRow:
         "outcome": said,
         "code": None if refusal is None else refusal.code,
         "message": None if refusal is None else refusal.message,
+        "warnings": list(outcome.warnings),
     }
 
 

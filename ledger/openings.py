@@ -116,6 +116,13 @@ class Openings:
             closing = self._closing.get(name)
             if closing is not None:
                 yield self._stated(name, "close_period", "closed", more, until=_until(closing))
+            # Last, so that nobody needs a role for what was decided before.
+            for told in self._told:
+                if told.registry == name and _is_office(told.event):
+                    yield self._stated(
+                        name, "adopt_rulebook", f"office/{told.position}", more,
+                        effective_at=told.command["effective_at"], rulebook=_rulebook(told.event),
+                    )  # fmt: skip
 
     # -- the source ----------------------------------------------------------------------
 
@@ -258,12 +265,26 @@ def _again(logged: Logged) -> _Told:
     command: Command = msgspec.json.decode(record.command)
     command["effective_at"] = iso(record.effective_at)
     if isinstance(event, RegistryOpened | RulebookAdopted):
-        command["rulebook"] = _rulebook(event)
+        command["rulebook"] = _without_office(event) if _is_office(event) else _rulebook(event)
     return _Told(record.position, record.registry, event, command)
 
 
-def _rulebook(event: RegistryOpened | RulebookAdopted) -> Any:
+def _is_office(event: Event) -> bool:
+    """Whether it puts a rulebook in force that asks who sends a command."""
+    if not isinstance(event, RegistryOpened | RulebookAdopted):
+        return False
+    return load(event.text).authority is not None
+
+
+def _without_office(event: RegistryOpened | RulebookAdopted) -> Any:
+    rulebook = msgspec.json.decode(event.text)
+    rulebook["authority"]["required"] = False
+    return rulebook
+
+
+def _rulebook(event: Event) -> Any:
     """Its name where it is bundled as it was, else all of it."""
+    assert isinstance(event, RegistryOpened | RulebookAdopted)
     name = event.rulebook.name
     if name in bundled_names() and bundled(name).ref == event.rulebook:
         return name

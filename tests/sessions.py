@@ -4,8 +4,9 @@ A ``console`` block is a session on a terminal: ``$ …`` is a command line, wha
 what it shows. It runs in a folder of its own, in the order of the document, by a clock that
 shows nine o'clock and moves a minute a command. A block after "Save this as `NAME`" is that
 file. ``# exit code 1`` behind a command is what it must answer (else 0). The shell of these
-sessions knows ``|``, ``>``, ``export NAME=VALUE``, ``etsledger``, ``etsledger-check-proof``
-and ``python``; it lives in this process, so that a page takes a second or two.
+sessions knows ``|``, ``>``, ``>>``, ``export NAME=VALUE``, ``etsledger``,
+``etsledger-check-proof``, ``python``, ``chmod``, ``cp``, ``cut``, ``head`` and ``mv``; it lives
+in this process, so that a page takes a second or two.
 """
 
 import io
@@ -30,8 +31,8 @@ _SAVE = re.compile(r"[Ss]ave this as `([\w.-]+)`")
 _EXIT_CODE = re.compile(r"#.*\bexit code (\d)")
 _HASH = re.compile(r"\b[0-9a-f]{64}\b")
 
-Stage = tuple[list[str], str | None]
-"""A command's words, and the file that its output goes to."""
+Stage = tuple[list[str], str | None, bool]
+"""A command's words, the file that its output goes to, and whether it is added to it."""
 
 
 class _Screen(io.BytesIO):
@@ -69,13 +70,14 @@ class Session:
         self._clock.advance(minutes=1)
         screen, piped, code = _Screen(), b"", 0
         stages = _stages(line)
-        for number, (words, target) in enumerate(stages, 1):
+        for number, (words, target, more) in enumerate(stages, 1):
             shown = number == len(stages) and target is None
             out = screen if shown else io.BytesIO()
             code = self._stage(words, piped, out, screen)
             piped = out.getvalue()
             if target is not None:
-                Path(target).write_bytes(piped)
+                with Path(target).open("ab" if more else "wb") as file:
+                    file.write(piped)
         text = screen.getvalue().decode()
         said = _EXIT_CODE.search(line)
         assert code == (int(said[1]) if said else 0), f"exit code {code}: $ {line}\n{text}"
@@ -87,9 +89,9 @@ class Session:
                 name, _, value = setting.partition("=")
                 self._patch.setenv(name, value)
                 return 0
-            case ["python", *arguments]:
+            case ["python" | "chmod" | "cp" | "cut" | "head" | "mv" as name, *arguments]:
                 done = subprocess.run(
-                    [sys.executable, *arguments],
+                    [sys.executable if name == "python" else name, *arguments],
                     input=given, capture_output=True, timeout=60, check=False,
                 )  # fmt: skip
                 out.write(done.stdout)
@@ -141,10 +143,10 @@ def _stages(line: str) -> list[Stage]:
         match words:
             case _ if is_pipe:
                 pass
-            case [*command, ">", target]:
-                stages.append((command, target))
+            case [*command, ">" | ">>" as where, target]:
+                stages.append((command, target, where == ">>"))
             case _:
-                stages.append((words, None))
+                stages.append((words, None, False))
     return stages
 
 

@@ -92,7 +92,7 @@ def test_a_refusal_names_the_roles_held_and_what_they_do_not_reach(office: Offic
     assert "entity of plant" in refusal.message
     assert "not account mill-1" in refusal.message
     refusal = refused(office, "li", "cancel", **{**CANCEL, "account": "authority"})
-    assert "from accounts of kind holding only, not authority" in refusal.message
+    assert "takes from accounts of holding only, not authority" in refusal.message
     refusal = refused(office, "li", "freeze", account="plant-1")
     assert refusal.numbers["could"] == ["competent_authority"]
     assert "grant_role grants a role" in refusal.message

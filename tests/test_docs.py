@@ -76,9 +76,13 @@ def test_the_readme_opens_with_one_sentence_and_a_question_about_the_past() -> N
 # -- the page of the command line ------------------------------------------------------------
 
 PAGE = DOCS / "command_line.md"
-PATHS = [[name] for name in COMMANDS if name != "convert"] + [
+PATHS = [[name] for name in COMMANDS if name not in ("convert", "migrate")] + [
     ["convert", "eutl"],
     ["convert", "table"],
+    ["migrate", "holdings"],
+    ["migrate", "obligations"],
+    ["migrate", "trades"],
+    ["migrate", "from"],
     ["explain", "balance"],
     ["explain", "compliance"],
     ["explain", "allocation"],

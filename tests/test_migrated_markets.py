@@ -16,6 +16,7 @@ from etsledger.ledger.openings import Openings
 from helpers import ON_SQLITE, SteppingClock
 from migrated import opened, openings, same_answers, told_to
 from national import SUMMER, NationalBook
+from offices import Office
 from successions import succeed
 
 pytestmark = ON_SQLITE
@@ -224,4 +225,43 @@ def test_an_entity_that_others_succeeded_takes_no_part_in_the_copy(
                 for row in found_there:
                     row.pop("position")
                 assert found_there[0] == found_there[1]
+        assert copy.verify().ok
+
+
+def test_an_office_is_in_force_in_the_copy_once_it_is_open(
+    new_store_url: Callable[[], str],
+) -> None:
+    """What a second person approved is told again without one; then authority is asked for."""
+    clock = SteppingClock("2024-06-01T09:00:00")
+    with (
+        Ledger.open(new_store_url(), create=True, clock=clock) as source,
+        Ledger.open(new_store_url(), create=True, clock=clock) as copy,
+    ):
+        office = Office(source)
+        office.send("register_entity", entity="plant", name="Plant", sector="power")
+        office.send("open_account", account="plant-1", kind="entity", entity="plant")
+        office.send("opening_balance", account="plant-1", unit="CEA:2023", quantity=500)
+        for subject in ("mee", "second"):
+            office.send("register_actor", subject=subject)
+            office.send("grant_role", subject=subject, role="competent_authority")
+        office.send("adopt_rulebook", rulebook="cn-national-office", at="2024-01-01")
+        risk = office.command("set_entity_status", entity="plant", status="at_risk",
+                              at="2024-03-01")  # fmt: skip
+        office.send("propose", actor="mee", proposes=risk, id="p1", at="2024-03-01")
+        office.send("approve", actor="second", proposal="p1", at="2024-03-02")
+        opened(copy, openings(source, "2024-05-01"))
+        same_answers(source, copy, "2024-05-01", YEARS)
+        (row,) = copy.entities(entity="plant")
+        assert row["status"] == "at_risk"
+        goes_on = Office.__new__(Office)
+        goes_on.__dict__.update(office.__dict__, ledger=copy)
+        given = {"account": "plant-1", "unit": "CEA:2023", "quantity": 1, "at": "2024-05-02"}
+        for one in (office, goes_on):
+            refused = one.sent("nobody", "freeze", **given)
+            assert isinstance(refused, Refusal)
+            assert refused.code == "NotAuthorised"
+            asked = one.sent("mee", "set_entity_status", entity="plant", status="at_risk")
+            assert isinstance(asked, Refusal)
+            assert asked.code == "ApprovalRequired"
+            assert one.send("freeze", actor="mee", **given).outcome == "accepted"
         assert copy.verify().ok
