@@ -26,6 +26,7 @@ from etsledger.domain.opening_banking import OpeningBankingRecorded
 from etsledger.domain.opening_year import OpeningYearRecorded
 from etsledger.domain.pre_allocation import AllowancesPreAllocated
 from etsledger.domain.pre_allocation_amounts import PreAllocatedLine
+from etsledger.domain.reconciliation import ReconciliationRecorded
 from etsledger.domain.surrender import SurrenderConfirmed, SurrenderSubmitted
 from etsledger.domain.trading import TradeSettled
 from etsledger.domain.verification import EmissionsVerified
@@ -309,6 +310,23 @@ def _market_day(event: MarketDayRecorded) -> Iterator[Explanation]:
             yield node(key, key, value, unit)
 
 
+def _reconciled(event: ReconciliationRecorded) -> Iterator[Explanation]:
+    yield node("as_of", "compared as of", event.as_of)
+    yield node("matched", "matched", event.matched)
+    for key in ("missing_here", "missing_there", "differing"):
+        yield node(key, key.replace("_", " "), getattr(event, key), sign=1)
+    for one in event.breaks:
+        day = f" of {one.date}" if one.date else ""
+        papers = f", reference {one.reference}" if one.reference else ""
+        sides = f"{_tonnes(one.theirs)} there, {_tonnes(one.ours)} here"
+        what = f"{one.kind.replace('_', ' ')}: {one.unit} in {one.account}{day}{papers}"
+        yield node("break", what, sides)
+
+
+def _tonnes(quantity: int | None) -> str:
+    return "nothing" if quantity is None else f"{quantity:,} t"
+
+
 _NUMBERS: Final[dict[type[Event], Callable[[Any], Iterable[Explanation]]]] = {
     AllocationFinalised: _final,
     AllowancesPreAllocated: _advance,
@@ -329,4 +347,5 @@ _NUMBERS: Final[dict[type[Event], Callable[[Any], Iterable[Explanation]]]] = {
     OpeningBankingRecorded: _opening_banking,
     EntityLeft: _left,
     MarketDayRecorded: _market_day,
+    ReconciliationRecorded: _reconciled,
 }

@@ -10,6 +10,7 @@ from typing import Final, NamedTuple
 from etsledger.domain.corrections import MovementReversed
 from etsledger.domain.events import ALL_UNITS
 from etsledger.domain.times import iso, to_micros
+from etsledger.domain.trading import TradeSettled
 from etsledger.ledger.explanations import BalanceExplanation, Explanation, Page
 from etsledger.ledger.holdings import BEGINNING, END, Holding, Moved, Place, Tally, reserved
 from etsledger.ledger.store import Store
@@ -17,6 +18,7 @@ from etsledger.projections.events import event_row
 from etsledger.projections.explain_facts import Fact, Facts
 from etsledger.projections.explain_nodes import TONNES, node, part
 from etsledger.projections.explain_openings import Openings
+from etsledger.projections.explain_prices import Prices
 from etsledger.projections.instants import Viewpoint
 from etsledger.projections.parties import Parties
 
@@ -41,6 +43,7 @@ def explained_balance(
     store: Store,
     openings: Openings,
     facts: Facts,
+    prices: Prices,
     parties: Parties,
     asked: BalanceQuestion,
     view: Viewpoint,
@@ -68,6 +71,7 @@ def explained_balance(
     now = then._replace(upto=head, done=min(done, head))
     since = _since(store, openings, facts, now, view.upto, at, asked.limit)
     _mark_reversals(parts, [*parts, *since])
+    _mark_prices(facts, prices, parts, head)
     stopped = {unit for unit in (asked.unit, ALL_UNITS) if sums.get((unit, "stopped"), 0) > 0}
     kept = {bucket: sums.get((asked.unit, bucket), 0) for bucket in RESERVED}
     owner = f" of {whose.entity}" if whose.entity else ""
@@ -241,6 +245,18 @@ def _mark_reversals(parts: list[Explanation], found: list[Explanation]) -> None:
         reversed_ = by_position.get(row["data"].get("reversed_position", 0))
         if reversed_ is not None:
             reversed_["since"].append({**one, "key": "reversal", "because": [], "since": []})
+
+
+def _mark_prices(facts: Facts, prices: Prices, parts: list[Explanation], head: int) -> None:
+    """A trade says which market days of its price were recorded again."""
+    trades = {
+        one["event"]["position"]: one
+        for one in parts
+        if one["event"] and one["event"]["type"] == TradeSettled.__name__
+    }
+    news = prices.since(facts.at(trades).values(), head) if trades else {}
+    for position, told in news.items():
+        trades[position]["since"] += told
 
 
 # -- what of it is free -----------------------------------------------------------------------

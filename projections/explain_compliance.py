@@ -15,6 +15,7 @@ from etsledger.ledger.store import Store
 from etsledger.projections.compliance import compliance_row, entity_then
 from etsledger.projections.explain_facts import Fact, Facts
 from etsledger.projections.explain_nodes import MONEY, TONNES, as_part, as_reason, node, part
+from etsledger.projections.explain_prices import Prices
 from etsledger.projections.explain_year import Year, later_facts, positions, signed, year_of
 from etsledger.projections.instants import Viewpoint
 
@@ -34,6 +35,7 @@ _STATUS_RULE: Final = {"N": "N-SUR-2, N-SUR-4", "Q": "Q-SUR"}
 def explained_compliance(
     store: Store,
     facts: Facts,
+    prices: Prices,
     state: State,
     view: Viewpoint,
     head: int,
@@ -45,12 +47,14 @@ def explained_compliance(
     found = year_of(store, state, view, entity, year, registry)
     if found is None:
         return None
-    return _Explained(facts, found, view, head).root()
+    return _Explained(facts, prices, found, view, head).root()
 
 
 class _Explained:
-    def __init__(self, facts: Facts, year: Year, view: Viewpoint, head: int) -> None:
-        self.facts, self.year, self.view, self.head = facts, year, view, head
+    def __init__(
+        self, facts: Facts, prices: Prices, year: Year, view: Viewpoint, head: int
+    ) -> None:
+        self.facts, self.prices, self.year, self.view, self.head = facts, prices, year, view, head
         self.row = self._row_at(view)
         self.found: dict[int, Fact] = facts.at(
             [
@@ -143,9 +147,16 @@ class _Explained:
         yield node("borrowed", "borrowed from a later year", row["borrowed"], TONNES, because=[
             signed(self._told(one.position), one.quantity) for one in book.loans
         ])  # fmt: skip
-        yield node("fine", "fined", row["fine"], MONEY, because=[
-            _worth(self._told(one.position), one.amount) for one in book.fines
-        ])  # fmt: skip
+        yield node("fine", "fined", row["fine"], MONEY, because=self._fines())
+
+    def _fines(self) -> list[Explanation]:
+        """Each fine, and which market days of its average price were recorded again."""
+        fines = [one.position for one in self.year.book.fines]
+        news = self.prices.since([self.found[position] for position in fines], self.head)
+        return [
+            {**_worth(self._told(one.position), one.amount), "since": news.get(one.position, [])}
+            for one in self.year.book.fines
+        ]
 
     def _outstanding(self) -> Explanation:
         row, book = self.row, self.year.book

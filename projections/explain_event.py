@@ -5,12 +5,15 @@ from typing import Any, Final
 
 from sqlalchemy import select
 
+from etsledger.domain.allocation import AllocationFinalised
 from etsledger.domain.assertions import BalanceAsserted
-from etsledger.domain.events import OUTSIDE_ACCOUNTS, Event
+from etsledger.domain.borrowing import UnitsBorrowed
+from etsledger.domain.events import CANCELLED, OUTSIDE_ACCOUNTS, Event
+from etsledger.domain.leaving import EntityLeft
 from etsledger.domain.pre_allocation import AllowancesPreAllocated
 from etsledger.domain.proposals import ProposalApproved, ProposalMade
 from etsledger.domain.registries import RegistryOpened, RulebookAdopted
-from etsledger.domain.state import State
+from etsledger.domain.state import BalanceValue, State
 from etsledger.domain.succession import EntitySucceeded
 from etsledger.domain.times import parse_instant, to_micros
 from etsledger.domain.verification import BalanceValuePublished
@@ -24,10 +27,12 @@ from etsledger.projections.explain_links import (
     changed_by,
     named_commands,
     named_positions,
+    repaid,
     rests_on,
     undoes,
 )
 from etsledger.projections.explain_nodes import node
+from etsledger.projections.explain_prices import Prices
 from etsledger.projections.explain_succession import parts_of
 from etsledger.projections.parties import Parties
 from etsledger.projections.proposals import later_of
@@ -44,10 +49,17 @@ class ExplainedEvent:
     """The explanation of one position."""
 
     def __init__(
-        self, store: Store, facts: Facts, parties: Parties, state: State, head: int, done: int
+        self,
+        store: Store,
+        facts: Facts,
+        prices: Prices,
+        parties: Parties,
+        state: State,
+        head: int,
+        done: int,
     ) -> None:
         self._store, self._facts, self._parties = store, facts, parties
-        self._state, self._head, self._done = state, head, done
+        self._prices, self._state, self._head, self._done = prices, state, head, done
 
     def tree(self, fact: Fact) -> Explanation:
         """The event with what it rested on, its numbers, and what changed it since."""
@@ -60,6 +72,7 @@ class ExplainedEvent:
             *self._facts_at(set(self._because(fact, fact.event)) - {fact.position}, "fact"),
         ]
         told["since"] = self._facts_at(set(self._since(fact, fact.event)), "since")
+        told["since"] += self._prices.since([fact], self._head).get(fact.position, [])
         if isinstance(fact.event, BalanceAsserted):
             told["since"] += self._restated(fact, fact.event)
         return told
@@ -87,6 +100,14 @@ class ExplainedEvent:
             yield from rests_on(event, seen(book, then, fact.position - 1))
         if isinstance(event, AllowancesPreAllocated):
             yield from self._base(fact, event)
+        if isinstance(event, AllocationFinalised):
+            then = to_micros(parse_instant(fact.row["effective_at"]))
+            values = self._balance_values(fact, event)
+            known = [v for v in values if v.position < fact.position and to_micros(v.at) <= then]
+            yield from (one.position for one in known[-1:])
+        if isinstance(event, EntityLeft):
+            yield from (p for p in self._given(fact, event) if p < fact.position)
+        yield from self._prices.behind(fact)
 
     def _same_write(self, fact: Fact) -> Iterator[int]:
         """What the same command wrote before it, and the approval that brought it about."""
@@ -122,6 +143,15 @@ class ExplainedEvent:
         if isinstance(event, BalanceValuePublished) and registry is not None:
             values = registry.balance_values.get(event.sector, {}).get(event.year, ())
             yield from (one.position for one in values if one.position > fact.position)
+        if isinstance(event, AllocationFinalised):
+            values = self._balance_values(fact, event)
+            yield from (one.position for one in values if one.position > fact.position)
+        if isinstance(event, UnitsBorrowed):
+            lender = self._books(fact.row["registry"], event.entity).get(event.lender_year, EMPTY)
+            yield from repaid(lender, event.borrowing)
+        if isinstance(event, EntityLeft):
+            yield from (p for p in self._given(fact, event) if p > fact.position)
+            yield from self._cancelled(fact, event)
         if fact.row["type"] in _PARTY_FACTS:
             yield from self._party(fact, event)
 
@@ -169,6 +199,30 @@ class ExplainedEvent:
             if one.row["type"] in _PARTY_FACTS:
                 yield position
 
+    def _cancelled(self, fact: Fact, event: EntityLeft) -> Iterator[int]:
+        """What was cancelled since of the units that are to be."""
+        registry = fact.row["registry"]
+        accounts = [
+            one.account
+            for one in self._parties.of_entity(event.entity, self._head)
+            if one.registry == registry
+        ]
+        units = [one.unit for one in event.to_cancel]
+        gone = postings.alias("gone")
+        tables = ((postings_by_account, fact.position, self._done),
+                  (postings, max(fact.position, self._done), self._head))  # fmt: skip
+        with self._store.engine.connect() as connection:
+            for table, after, upto in tables:
+                c: Any = table.c
+                query = (
+                    select(c.position)
+                    .join(gone, gone.c.position == c.position)
+                    .where(c.account.in_(accounts), c.registry == registry, c.unit.in_(units))
+                    .where(c.bucket == "held", c.position > after, c.position <= upto)
+                    .where(gone.c.account == CANCELLED, gone.c.unit == c.unit)
+                )
+                yield from connection.execute(query).scalars()
+
     def _restated(self, fact: Fact, event: BalanceAsserted) -> list[Explanation]:
         """What was recorded later of the time that an assertion speaks of."""
         at = to_micros(parse_instant(fact.row["effective_at"]))
@@ -184,6 +238,21 @@ class ExplainedEvent:
             return None
         registry = getattr(event, "for_registry", fact.row["registry"])
         return self._books(registry, entity).get(year)
+
+    def _given(self, fact: Fact, event: EntityLeft) -> Iterator[int]:
+        """What the entity was handed out for the years before it left, and gave back."""
+        for year, book in self._books(fact.row["registry"], event.entity).items():
+            if year < event.first_year_elsewhere:
+                yield from (one.position for one in (*book.grants, *book.collections))
+
+    def _balance_values(self, fact: Fact, event: AllocationFinalised) -> tuple[BalanceValue, ...]:
+        """The values published for the sector and year, where the allocation used one."""
+        registry = self._state.registries.get(fact.row["registry"])
+        entity = registry.entities.get(event.entity) if registry is not None else None
+        used = any(line.intensity is not None for line in event.calculation.lines)
+        if registry is None or entity is None or not used:
+            return ()
+        return registry.balance_values.get(entity.sector, {}).get(event.year, ())
 
     def _books(self, registry: str, entity: str) -> dict[int, YearBook]:
         known = self._state.registries.get(registry)

@@ -75,6 +75,11 @@ def changed_by(event: Event, book: YearBook, position: int) -> list[int]:
     return [place for place in _places(wanted, event, book) if place > position]
 
 
+def repaid(lender: YearBook, loan: str) -> list[int]:
+    """Where the allocation of the lender year took back what a command had lent."""
+    return [one.position for one in lender.grants if any(name == loan for name, _ in one.deducted)]
+
+
 def _places(kinds: tuple[str, ...], event: Event, book: YearBook) -> Iterator[int]:
     for kind in kinds:
         entries: tuple[Any, ...]

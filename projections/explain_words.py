@@ -314,8 +314,8 @@ def _asserted(e: assertions.BalanceAsserted) -> Words:
 
 
 def _reconciled(e: reconciliation.ReconciliationRecorded) -> Words:
-    breaks = e.missing_here + e.missing_there + e.differing
-    return Words(f"{e.source} compared with the books: {e.matched} matched, breaks", breaks)
+    what = f"breaks between {e.source} and the books ({e.kind}), known at position {e.known_at}"
+    return Words(what, e.missing_here + e.missing_there + e.differing)
 
 
 def _period_closed(e: closing.PeriodClosed) -> Words:

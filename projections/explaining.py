@@ -14,6 +14,7 @@ from etsledger.projections.explain_compliance import explained_compliance
 from etsledger.projections.explain_event import ExplainedEvent
 from etsledger.projections.explain_facts import Facts
 from etsledger.projections.explain_openings import Openings
+from etsledger.projections.explain_prices import Prices
 from etsledger.projections.instants import Viewpoint, viewpoint
 from etsledger.projections.parties import Parties
 from etsledger.projections.years import Years
@@ -27,6 +28,7 @@ class Explaining:
         self._parties, self._years = parties, years
         self._openings = Openings(store)
         self._facts = Facts(store, parties, years.of_entity)
+        self._prices = Prices(store, self._facts)
 
     def event(self, position: int) -> Explanation | None:
         """See ``Ledger.explain_event``."""
@@ -37,8 +39,8 @@ class Explaining:
             return None
         entity = getattr(fact.event, "entity", None) or ""
         return ExplainedEvent(
-            self._store, self._facts, self._parties, self._years.of_entity(entity, head), head,
-            indexed(self._store, head),
+            self._store, self._facts, self._prices, self._parties,
+            self._years.of_entity(entity, head), head, indexed(self._store, head),
         ).tree(fact)  # fmt: skip
 
     def balance(
@@ -51,8 +53,8 @@ class Explaining:
         )  # fmt: skip
         head, view = self._view(question.get("as_of"), question.get("known_at"))
         return explained_balance(
-            self._store, self._openings, self._facts, self._parties, asked, view, head=head,
-            done=indexed(self._store, head),
+            self._store, self._openings, self._facts, self._prices, self._parties, asked, view,
+            head=head, done=indexed(self._store, head),
         )  # fmt: skip
 
     def compliance(
@@ -62,7 +64,7 @@ class Explaining:
         head, view = self._view(question.get("as_of"), question.get("known_at"))
         state, registry = self._years.of_entity(entity, head), question.get("registry")
         return explained_compliance(
-            self._store, self._facts, state, view, head, entity, year, registry
+            self._store, self._facts, self._prices, state, view, head, entity, year, registry
         )
 
     def allocation(

@@ -52,7 +52,7 @@ def test_every_event_is_explained_with_its_times_command_and_rulebook(every: Led
         assert told["rulebook"] == row["rulebook"]
         assert told["rule"]
         assert told["what"]
-    assert {row["type"] for row in rows} <= set(EVENT_TYPES)
+    assert {row["type"] for row in rows} == set(EVENT_TYPES)
 
 
 def test_a_position_that_is_not_there_has_no_explanation(every: Ledger) -> None:
