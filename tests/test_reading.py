@@ -318,7 +318,7 @@ def test_an_entity_that_moved_is_read_by_its_new_province(
 
 
 def test_a_registry_without_authority_is_open_and_the_others_are_not(office: Office) -> None:
-    there = {"registry": "ccer"}
+    there: dict[str, Any] = {"registry": "ccer"}
     office.send("open_registry", **there, rulebook="ccer")
     office.send("open_account", **there, account="fund-1", kind="institution")
     office.send("opening_balance", **there, account="fund-1", unit=CREDIT, quantity=7)
