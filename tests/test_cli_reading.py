@@ -120,5 +120,7 @@ def test_commands_name_their_actors_themselves(store: Path) -> None:
     assert result.exit_code == 1
     assert "NotAuthorised: freeze names no actor" in result.stderr
     given["actor"] = "mee"
-    assert run(store, "--as", "li", "apply", "--dry-run", "-", given=json.dumps(given)).exit_code == 0
+    assert (
+        run(store, "--as", "li", "apply", "--dry-run", "-", given=json.dumps(given)).exit_code == 0
+    )
     assert run(store, "--as", "li", "apply", "-", given=json.dumps(given)).exit_code == 0
