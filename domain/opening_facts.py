@@ -83,6 +83,8 @@ def effects(facts: OpeningFacts, opened: Opened, desk: Desk) -> Effects:
     """Raises UnknownEntity, InvalidCommand for what no rule could use."""
     if facts.credit is not None:
         check_stated(facts.credit, opened.unit, desk)
+    if facts.net_sales:
+        _sales_count(facts.net_sales, opened, desk)
     borrowed = _by_year("borrowed", facts.borrowed)
     recalls = _by_year("recall_open", facts.recall_open)
     arrears = _by_year("arrears", facts.arrears)
@@ -114,6 +116,22 @@ def effects(facts: OpeningFacts, opened: Opened, desk: Desk) -> Effects:
             "of the opening balance"
         )
     return found
+
+
+def _sales_count(given: Mapping[str, int], opened: Opened, desk: Desk) -> None:
+    """Net sales are those of an entity, of units that are carried over."""
+    table = desk.rules.data.banking
+    if table is None:
+        _label("net_sales", "no carrying over", desk)
+        return
+    if opened.account.entity is None:
+        raise _fault(
+            f"account {opened.account_id} belongs to no entity that could carry anything over",
+            "net_sales",
+        )
+    others = ", ".join(sorted(given.keys() - set(table.units)))
+    if others:
+        desk.warn(f"{others} is not carried over: its net sales are a label here")
 
 
 def _label(field: str, what: str, desk: Desk) -> dict[int | None, int]:

@@ -165,6 +165,9 @@ class Openings:
     def _open(self, told: _Told) -> bool:
         if isinstance(told.event, EntityLeft):
             return True
+        if isinstance(told.event, CreditsLocked) and told.event.for_registry not in self._names:
+            self.left_out.append(f"lock {told.event.lock!r} for {told.event.for_registry}")
+            return False
         table, field = _CLAIMS[type(told.event)]
         claims: dict[str, Any] = getattr(self._state.registries[told.registry], table)
         return getattr(told.event, field) in claims
@@ -216,6 +219,8 @@ class Openings:
                 if given:
                     stated["facts"] = given
                 yield self._stated(name, "opening_balance", f"{account_id}/{unit}", more, **stated)
+        for unit, tonnes in sorted(registry.auctioned.items()):
+            self.left_out.append(f"that {tonnes} t of {unit} were auctioned in {name}")
         for unit in sorted(registry.credits.keys() - told):
             self.left_out.append(f"the numbers of {unit} in {name}, of which nothing is held")
 

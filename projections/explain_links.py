@@ -12,6 +12,7 @@ from etsledger.domain.events import Event
 from etsledger.domain.fines import FineImposed
 from etsledger.domain.green_power import GreenPowerRecorded
 from etsledger.domain.offsets import OffsetsUsed
+from etsledger.domain.opening_year import OpeningYearRecorded
 from etsledger.domain.pre_allocation import AllowancesPreAllocated
 from etsledger.domain.recalls import RecallCollected
 from etsledger.domain.surrender import SurrenderConfirmed, SurrenderRejected, SurrenderSubmitted
@@ -46,6 +47,7 @@ _CHANGED_BY: Final[dict[type[Event], tuple[str, ...]]] = {
     SurrenderRejected: (),
     FineImposed: ("reports", "closings", "offsets"),
     ComplianceAssessed: ("reports", "closings", "offsets", "green_power"),
+    OpeningYearRecorded: ("reports", "finals", "closings", "collections"),
 }
 """What of the entity's year, recorded later, changes what a decision said."""
 

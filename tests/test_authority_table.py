@@ -190,10 +190,11 @@ def national(ledger: Ledger) -> Office:
     _locks(office)
     for account in ("other-2", "other-3"):
         office.send("open_account", account=account, kind="entity", entity="other")
-    for account in ACCOUNTS.values():
+    there = {place: account for place, account in ACCOUNTS.items() if place != "I"}
+    for account in there.values():
         office.send("trust", account=account, counterparty="other-3")
     office.send("close_period", until="2021-12-31")
-    for place, account in ACCOUNTS.items():
+    for place, account in there.items():
         if place == "R":
             continue
         office.send("freeze", id=f"freeze-{place}", account=account, unit="CEA:2022", quantity=None)

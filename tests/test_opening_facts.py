@@ -155,6 +155,22 @@ def test_a_year_with_facts_here_is_not_opened_besides(national: NationalBook) ->
     assert refused(national, facts={"arrears": {"2020": 1}}).numbers["year"] == 2020
 
 
+# -- net sales -------------------------------------------------------------------------------------
+
+
+def test_net_sales_are_of_an_entity_and_of_units_that_are_carried_over(
+    national: NationalBook,
+) -> None:
+    refusal = refused(national, account="hubei", facts={"net_sales": {LENT: 5}})
+    assert refusal.numbers["field"] == "facts.net_sales"
+    outcome = given(national, net_sales={LENT: 5, "CEA:2025": 7})
+    (warning,) = outcome.warnings
+    assert warning.startswith("CEA:2025 is not carried over")
+    row = national.ledger.banking("plant")
+    assert row is not None
+    assert row["net_sales_total"] == 5
+
+
 # -- custody ---------------------------------------------------------------------------------------
 
 
