@@ -1,6 +1,6 @@
 """Facts of the log as nodes: read by position, told in words, with rule, source and rulebook."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 import msgspec
@@ -18,7 +18,7 @@ from etsledger.ledger.record import Row, read
 from etsledger.ledger.store import Store
 from etsledger.projections.events import event_row
 from etsledger.projections.explain_arithmetic import arithmetic
-from etsledger.projections.explain_nodes import node
+from etsledger.projections.explain_nodes import node, with_documents
 from etsledger.projections.explain_rules import Basis, Office, basis_of
 from etsledger.projections.explain_words import WORDS, Words
 from etsledger.projections.parties import Parties
@@ -73,7 +73,12 @@ class Facts:
             because=arithmetic(event) if event is not None else (),
         )  # fmt: skip
         told["event"], told["rulebook"] = row, row["rulebook"]
-        return told
+        return with_documents(told, self.titles(fact))
+
+    def titles(self, fact: Fact) -> Mapping[str, str]:
+        """The documents of the rulebook that decided a fact, by their keys."""
+        rules = self._rules(fact.row)
+        return {} if rules is None else rules.data.sources
 
     def basis(self, fact: Fact) -> Basis:
         """The rule id and the source of a fact."""
