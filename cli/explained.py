@@ -33,7 +33,7 @@ def in_words(told: Node) -> str:
     """The tree, then the sources and rulebooks that it cites."""
     drawing = _Drawing()
     tree = drawing.tree(told)
-    after = [*drawing.notes.lines(), *drawing.rulebooks()]
+    after = [*drawing.notes.lines(), *drawing.documents(), *drawing.rulebooks()]
     parts = ["\n".join([*_asked(told), *_drawn(tree), *_pages(told)]), "\n".join(after)]
     return "\n\n".join(part for part in parts if part)
 
@@ -44,6 +44,7 @@ class _Drawing:
     def __init__(self) -> None:
         self.notes = Notes()
         self._books: dict[str, str] = {}
+        self._documents: dict[tuple[str, str], None] = {}
         self._told: set[int] = set()
 
     def tree(self, told: Node) -> Tree:
@@ -54,6 +55,11 @@ class _Drawing:
             for one in told["of_which"]:
                 self._branches(free.add(self._label(one)), one)
         return tree
+
+    def documents(self) -> Iterator[str]:
+        """What the documents are that the sources name by their keys."""
+        for key, title in sorted(self._documents):
+            yield one_line(f"{key}: {title}")
 
     def rulebooks(self) -> Iterator[str]:
         for digest, name in self._books.items():
@@ -86,6 +92,8 @@ class _Drawing:
 
     def _grounds(self, told: Node) -> Iterator[str]:
         event, said = told["event"], list[str]()
+        documents: Mapping[str, str] = told["sources"] or {}
+        self._documents.update(dict.fromkeys(documents.items()))
         if event is not None:
             yield one_line(", ".join(_fact(event)))
         if told["rule"]:

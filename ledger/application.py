@@ -618,7 +618,7 @@ class Ledger:
         heads = [] if head is None else [head] if isinstance(head, Head) else head
         return verify(
             self._store, heads=heads, public_key=public_key, chain_only=chain_only,
-            progress=progress, projections=self._books.differences,
+            progress=progress, projections=self._books.table_checks,
         )  # fmt: skip
 
     def replay(self, *, to: KnownAt = None, progress: Progress | None = None) -> Replay:

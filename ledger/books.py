@@ -10,7 +10,6 @@ from datetime import datetime
 from pkgutil import resolve_name
 from typing import Any, Literal, NotRequired, Protocol, TypedDict, Unpack
 
-from etsledger.domain.state import State
 from etsledger.ledger.changes import DiffRow
 from etsledger.ledger.clock import Clock
 from etsledger.ledger.comparisons import Addition, Replay, WhatIf
@@ -19,6 +18,7 @@ from etsledger.ledger.provenance import TraceRow
 from etsledger.ledger.reconciliation import OutsideRow, ReconciliationRow, StatementKind
 from etsledger.ledger.store import Store
 from etsledger.ledger.stretches import Sendable
+from etsledger.ledger.verify import TableChecks
 
 When = datetime | str | None
 """A time, or its ISO text: a bare date is the end of that day; None is now."""
@@ -695,7 +695,7 @@ class Books(Protocol):
     @property
     def explaining(self) -> Explains: ...
 
-    def differences(self, state: State) -> Iterator[str]: ...
+    def table_checks(self, upto: int) -> TableChecks: ...
 
     def replay(self, *, to: KnownAt, progress: Callable[[int], None] | None) -> Replay: ...
 

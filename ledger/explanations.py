@@ -15,8 +15,8 @@ class Explanation(TypedDict):
     zero where the name says so); a reason has none. ``unit`` is what the value is counted in
     (``t``, ``CNY``, ``CNY/t``); None for a text. ``since`` is what was recorded or takes
     effect after the point of view. ``rule`` is an id of the rules of this project, ``source``
-    the document behind it by the keys of the ``rulebook``; ``event`` is the fact as ``events``
-    shows it.
+    the document behind it by the keys of the ``rulebook``, and ``sources`` the documents of those
+    keys by their titles there; ``event`` is the fact as ``events`` shows it.
     """
 
     key: str
@@ -26,6 +26,7 @@ class Explanation(TypedDict):
     sign: int | None
     rule: str | None
     source: str | None
+    sources: dict[str, str] | None
     rulebook: dict[str, str] | None
     event: Mapping[str, Any] | None
     because: list["Explanation"]

@@ -13,6 +13,7 @@ from etsledger.domain.state import State
 from etsledger.ledger.record import Logged, Record
 
 _APPROVALS: Final = (ProposalApproved.__name__, ProposalExecuted.__name__)
+_ADOPTING: Final = (RegistryOpened, RulebookAdopted)
 
 
 class Neighbours:
@@ -47,6 +48,14 @@ class Neighbours:
         return None
 
 
+def _mirrored(legs: tuple[Posting, ...]) -> bool:
+    """Whether they are two, of one unit and bucket, that cancel out, as most are."""
+    if len(legs) != 2:
+        return False
+    (_, unit, bucket, out), (_, other, same, back) = legs
+    return out == -back and unit == other and bucket == same
+
+
 def unfit(state: State, logged: Logged, legs: tuple[Posting, ...]) -> list[tuple[str, str]]:
     """What is wrong with an event that was just applied: ``(check, message)`` each.
 
@@ -56,18 +65,20 @@ def unfit(state: State, logged: Logged, legs: tuple[Posting, ...]) -> list[tuple
     record = logged.record
     registry = state.registries[record.registry]
     found: list[tuple[str, str]] = []
-    sums: dict[str, int] = {}
     for account, unit, bucket, quantity in legs:
-        if bucket == "held":
-            sums[unit] = sums.get(unit, 0) + quantity
-            if quantity < 0 and account not in OUTSIDE_ACCOUNTS:
-                held = registry.holdings[account][unit].held
-                if held < 0:
-                    found.append(("conservation", f"{account} is left with {held} t of {unit}"))
-    for unit, total in sums.items():
-        if total:
-            message = f"the postings of {unit} sum to {total}, not to zero"
-            found.append(("conservation", message))
+        if quantity < 0 and bucket == "held" and account not in OUTSIDE_ACCOUNTS:
+            held = registry.holdings[account][unit].held
+            if held < 0:
+                found.append(("conservation", f"{account} is left with {held} t of {unit}"))
+    if not _mirrored(legs):
+        sums: dict[str, int] = {}
+        for _, unit, bucket, quantity in legs:
+            if bucket == "held":
+                sums[unit] = sums.get(unit, 0) + quantity
+        for unit, total in sums.items():
+            if total:
+                message = f"the postings of {unit} sum to {total}, not to zero"
+                found.append(("conservation", message))
     adoptions = registry.adoptions
     if not adoptions or (
         adoptions[-1].rulebook != record.rulebook
@@ -75,7 +86,7 @@ def unfit(state: State, logged: Logged, legs: tuple[Posting, ...]) -> list[tuple
     ):
         message = f"{record.registry} never adopted the rulebook {record.rulebook.hash}"
         found.append(("rulebook", message))
-    if isinstance(logged.event, RegistryOpened | RulebookAdopted):
+    if isinstance(logged.event, _ADOPTING):
         stated = logged.event.rulebook.hash
         actual = hashlib.sha256(logged.event.text.encode()).hexdigest()
         if actual != stated:

@@ -10,7 +10,7 @@ kept elsewhere. What it cannot see without such a head is a log cut at its end.
 import hashlib
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, Protocol
 
 import msgspec
 from sqlalchemy.exc import SQLAlchemyError
@@ -28,7 +28,7 @@ from etsledger.ledger.heads import Head, forked
 from etsledger.ledger.holdings import END, Holding
 from etsledger.ledger.merkle import Frontier, Node
 from etsledger.ledger.postings import indexed
-from etsledger.ledger.record import GENESIS, Record, Seal, hash_of, read, read_seal, split
+from etsledger.ledger.record import GENESIS, Logged, Record, Seal, hash_of, read, read_seal, split
 from etsledger.ledger.signatures import doubt
 from etsledger.ledger.store import FETCH, Store
 from etsledger.ledger.tree import ABOVE
@@ -39,8 +39,20 @@ _ZERO: Final = "0" * 64
 _NAMED: Final = 5
 """Positions that are named where more would say the same."""
 Progress = Callable[[int], None]
-Differences = Callable[[State], Iterable[str]]
-"""What tables say otherwise than a state made from the log."""
+
+
+class TableChecks(Protocol):
+    """Readers' tables, shown the events of some types as they pass by, and the state at the end."""
+
+    types: frozenset[str]
+
+    def follow(self, logged: Logged) -> None: ...
+
+    def differences(self, state: State) -> Iterable[str]: ...
+
+
+TablesUpTo = Callable[[int], TableChecks]
+"""The checks of the tables of a log up to a position."""
 
 
 class Finding(NamedTuple):
@@ -123,15 +135,15 @@ class _Walk:
             self.find("hash", position, "the record cannot be read: its bytes were changed")
             self.hash = _ZERO
             return
-        actual = hashlib.sha256(body).hexdigest()
+        found = hashlib.sha256(body)
+        actual = found.hexdigest()
         if actual != digest:
             self.find("hash", position, f"the record hashes to {actual}, the row says {digest}")
         if sealed.prev != self.hash:
             self.find("chain", position, f"prev is {sealed.prev}, the row before has {self.hash}")
         self.hash = digest
         if self.need_root:
-            leaf = bytes.fromhex(digest if actual == digest else actual)
-            self.frontier.append(leaf, self.grown, ABOVE)
+            self.frontier.append(found.digest(), self.grown, ABOVE)
         home = sealed.registry
         stands = sealed.sequence
         if sealed.position != position or home != registry or stands != sequence or (
@@ -291,19 +303,22 @@ def verify(
     public_key: str | None = None,
     chain_only: bool = False,
     progress: Progress | None = None,
-    projections: Differences | None = None,
+    projections: TablesUpTo | None = None,
 ) -> Report:
     """Walks the log and reports all that is wrong.
 
     ``heads`` were kept elsewhere, and must be signed by ``public_key`` (hex) if it is given;
     ``chain_only`` leaves out everything but the chain; ``progress`` is called with the
-    position reached; ``projections`` tells what readers' tables say otherwise than the state
-    rebuilt.
+    position reached; ``projections`` tells what readers' tables say otherwise than the log.
     """
     walk = _Walk(store, heads, whole=not chain_only)
     walk.signatures(public_key)
+    for name in store.missing_guards():
+        walk.find("guard", None, f"the database's guard {name} is missing: rows can be changed")
     with collector_paused():
-        return _verify(store, walk, chain_only, progress, projections)
+        if chain_only:
+            return _verify_chain(store, walk, progress)
+        return _verify_all(store, walk, progress, projections)
 
 
 def verify_upcasting(store: Store, progress: Progress | None = None) -> Report:
@@ -321,28 +336,28 @@ def verify_upcasting(store: Store, progress: Progress | None = None) -> Report:
     return Report(not walk.findings, walk.events, head, walk.findings)
 
 
-def _verify(
-    store: Store,
-    walk: _Walk,
-    chain_only: bool,
-    progress: Progress | None,
-    projections: Differences | None,
+def _verify_chain(store: Store, walk: _Walk, progress: Progress | None) -> Report:
+    for row in store.raw_rows(once=True):
+        walk.chain(row, None)
+        if progress and walk.events % FETCH == 0:
+            progress(walk.events)
+    return walk.finish()
+
+
+def _verify_all(
+    store: Store, walk: _Walk, progress: Progress | None, projections: TablesUpTo | None
 ) -> Report:
-    for name in store.missing_guards():
-        walk.find("guard", None, f"the database's guard {name} is missing: rows can be changed")
-    if chain_only:
-        for row in store.raw_rows(once=True):
-            walk.chain(row, None)
-            if progress and walk.events % FETCH == 0:
-                progress(walk.events)
-        return walk.finish()
     upto = store.head_position()
     derived = DerivedTables(store, upto, walk.find)
+    tables = None if projections is None else projections(upto)
+    told = frozenset[str]() if tables is None else tables.types
     for row in store.raw_rows(0, upto, once=True):
         decoded = walk.decode(row)
         walk.chain(row, decoded and decoded.logged.record)
         walk.replay(row[0], decoded)
         derived.follow(row[0], decoded)
+        if tables is not None and decoded is not None and row[3] in told:
+            tables.follow(decoded.logged)
         if row[0] in derived.snapshots:
             derived.check_snapshot(row[0], walk.hash, walk.scribe)
         if walk.grown:
@@ -353,7 +368,7 @@ def _verify(
         if progress and walk.events % FETCH == 0:
             progress(walk.events)
     derived.finish()
-    if projections is not None and walk.scribe is not None:
-        for message in projections(walk.scribe.state):
+    if tables is not None and walk.scribe is not None:
+        for message in tables.differences(walk.scribe.state):
             walk.find("projection", None, message)
     return walk.finish()

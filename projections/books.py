@@ -7,7 +7,6 @@ from typing import Any, Unpack
 
 from sqlalchemy import inspect
 
-from etsledger.domain.state import State
 from etsledger.ledger.books import (
     ActorRow,
     AllocationRow,
@@ -45,7 +44,7 @@ from etsledger.projections.actors import actor_rows
 from etsledger.projections.allocation import allocation_row
 from etsledger.projections.balances import balance_rows, sums_from_log
 from etsledger.projections.banking import banking_row
-from etsledger.projections.checks import differences
+from etsledger.projections.checks import ProjectionChecks
 from etsledger.projections.compliance import Standings, summary_rows
 from etsledger.projections.credits import credit_rows
 from etsledger.projections.deadlines import Narrowed, deadline_rows
@@ -457,9 +456,9 @@ class LedgerBooks:
             self._explaining = Explaining(self._store, self._clock, self._parties, self._years)
         return self._explaining
 
-    def differences(self, state: State) -> Iterator[str]:
-        """What the projections' tables say otherwise than a state made from the log."""
-        return differences(self._store, state)
+    def table_checks(self, upto: int) -> ProjectionChecks:
+        """The projections' tables beside the log, for ``verify``."""
+        return ProjectionChecks(self._store, upto)
 
     def replay(self, *, to: KnownAt, progress: Any = None) -> Replay:
         """See ``Ledger.replay``; asked of the tables, not of what this object remembers."""

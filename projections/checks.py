@@ -1,6 +1,6 @@
 """The projections' own tables against the state that verification rebuilt from the log."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import datetime
 from typing import Any, Final
 
@@ -12,26 +12,57 @@ from etsledger.domain.state import BalanceValue, Entity, RegistryState, State
 from etsledger.domain.times import LATEST
 from etsledger.domain.yearbook import EMPTY, YearBook, seen
 from etsledger.ledger.errors import LedgerError
+from etsledger.ledger.record import Logged
 from etsledger.ledger.store import FETCH, Store
 from etsledger.projections.office import differences_of_office
 from etsledger.projections.parties import CURSOR as PARTIES
 from etsledger.projections.tables import accounts
-from etsledger.projections.trade_checks import differences_of_trades
+from etsledger.projections.trade_checks import TYPES, MarketChecks
 from etsledger.projections.years import stored
 
 REMEDY: Final = "; 'etsledger rebuild' makes it again from the log"
 
 
-def differences(store: Store, state: State) -> Iterator[str]:
-    """What the tables say otherwise than ``state``, which is the log's up to its position."""
-    try:
-        yield from _accounts(store, state)
-        yield from _years(store, state)
-        yield from _trades(store, state)
-        for found in differences_of_office(store, state):
-            yield found + REMEDY
-    except (LedgerError, SQLAlchemyError) as error:
-        yield f"the projections cannot be read: {error}"
+class ProjectionChecks:
+    """All tables of a log up to a position: those of the market row by row as the events pass
+    by, the others beside the state at the end."""
+
+    types = TYPES
+
+    def __init__(self, store: Store, upto: int) -> None:
+        self._store, self._upto = store, upto
+        self._failed: Exception | None = None
+        self._market: MarketChecks | None = None
+        self._guarded(lambda: None)
+
+    def follow(self, logged: Logged) -> None:
+        """The next event of one of the ``types``."""
+        self._guarded(lambda: self._market and self._market.follow(logged))
+
+    def _guarded(self, step: Callable[[], object]) -> None:
+        """A table that cannot be read is told at the end, and not asked again."""
+        if self._failed is None:
+            try:
+                if self._market is None:
+                    self._market = MarketChecks(self._store, self._upto)
+                step()
+            except (LedgerError, SQLAlchemyError) as error:
+                self._failed = error
+
+    def differences(self, state: State) -> Iterator[str]:
+        """What the tables say otherwise than the log, whose state this is at the end."""
+        try:
+            yield from _accounts(self._store, state)
+            yield from _years(self._store, state)
+            for found in differences_of_office(self._store, state):
+                yield found + REMEDY
+            if self._market is not None and self._failed is None:
+                for found in self._market.finish():
+                    yield found + REMEDY
+        except (LedgerError, SQLAlchemyError) as error:
+            self._failed = error
+        if self._failed is not None:
+            yield f"the projections cannot be read: {self._failed}"
 
 
 def _accounts(store: Store, state: State) -> Iterator[str]:
@@ -70,11 +101,6 @@ def _account(state: State, registry: str, name: str) -> tuple[str, str | None] |
     found = state.registries.get(registry)
     one = found.accounts.get(name) if found is not None else None
     return None if one is None else (one.kind, one.entity)
-
-
-def _trades(store: Store, state: State) -> Iterator[str]:
-    for found in differences_of_trades(store, state.position):
-        yield found + REMEDY
 
 
 def _years(store: Store, state: State) -> Iterator[str]:

@@ -14,11 +14,18 @@ from etsledger.domain.state import State
 from etsledger.domain.times import iso, parse_instant, to_micros
 from etsledger.ledger.changes import DiffRow
 from etsledger.ledger.postings import indexed
-from etsledger.ledger.postings import sums as sums_of
 from etsledger.ledger.record import split
 from etsledger.ledger.store import Store
 from etsledger.projections.between import Between
-from etsledger.projections.diff_sums import Change, Filters, Key, Told, changes, first_events
+from etsledger.projections.diff_sums import (
+    Change,
+    Filters,
+    Key,
+    Told,
+    changes,
+    first_events,
+    sums_at,
+)
 from etsledger.projections.diff_years import Fact, changed_years
 from etsledger.projections.instants import Viewpoint
 from etsledger.projections.parties import Parties
@@ -64,18 +71,14 @@ def diff_rows(
     if entity is not None:
         own = {one.account for one in parties.of_entity(entity, between.upto)}
         names = [name for name in sorted(own) if account in (None, name)]
-    rows: list[DiffRow] = []
     changed: list[tuple[Key, Change]] = []
     for name in names:
         filters: Filters = {"account": name, "registry": registry, "unit": unit}
         found = changes(store, between, filters, done)
-        sums = _sums(store, between.less, filters, done) if found else {}
-        for key in sorted(found, key=itemgetter(1, 0, 2, 3)):
-            was = sums.get(key, 0) - (found[key].total if between.less is after else 0)
-            row = _balance(parties, between.upto, key, was, found[key])
-            if entity is None or row["entity"] == entity:
-                rows.append(row)
-                changed.append((key, found[key]))
+        changed += [(key, found[key]) for key in sorted(found, key=itemgetter(1, 0, 2, 3))]
+    if entity is not None:
+        changed = [one for one in changed if _owner(parties, between.upto, one[0]) == entity]
+    rows = _balances(store, parties, between, done, changed)
     of_years: list[tuple[int, list[Fact]]] = []
     if state is not None:
         for row, facts in changed_years(state, store, before, after, registry, entity):
@@ -90,31 +93,39 @@ def diff_rows(
     return rows
 
 
-def _sums(store: Store, view: Viewpoint, filters: Filters, done: int) -> dict[Key, int]:
-    if not view.upto:
-        return {}
-    found = sums_of(store, view.upto, view.as_of, done=min(done, view.upto), **filters)
-    return {(one.account, one.registry, one.unit, one.bucket): one.quantity for one in found}
+def _owner(parties: Parties, upto: int, key: Key) -> str | None:
+    known = parties.account(key[1], key[0], upto)
+    return known.entity if known else None
 
 
-def _balance(parties: Parties, upto: int, key: Key, was: int, change: Change) -> DiffRow:
-    account, registry, unit, bucket = key
-    known = parties.account(registry, account, upto)
-    return {
-        "what": "balance",
-        "registry": registry,
-        "account": account,
-        "entity": known.entity if known else None,
-        "unit": unit,
-        "year": None,
-        "field": "quantity" if bucket == "held" else bucket,
-        "from": was,
-        "to": was + change.total,
-        "change": change.total,
-        "deadline": None,
-        "event_count": change.in_all,
-        "events": [],
-    }
+def _balances(
+    store: Store, parties: Parties, between: Between, done: int, changed: list[tuple[Key, Change]]
+) -> list[DiffRow]:
+    """The rows of what changed, without their events."""
+    less = between.less
+    sums = sums_at(store, less, done, [key for key, _ in changed]) if changed else []
+    rows: list[DiffRow] = []
+    for (key, change), total in zip(changed, sums, strict=True):
+        account, registry, unit, bucket = key
+        was = total if less is between.before else total - change.total
+        rows.append(
+            {
+                "what": "balance",
+                "registry": registry,
+                "account": account,
+                "entity": _owner(parties, between.upto, key),
+                "unit": unit,
+                "year": None,
+                "field": "quantity" if bucket == "held" else bucket,
+                "from": was,
+                "to": was + change.total,
+                "change": change.total,
+                "deadline": None,
+                "event_count": change.in_all,
+                "events": [],
+            }
+        )
+    return rows
 
 
 # -- the papers of events --------------------------------------------------------------------

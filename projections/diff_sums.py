@@ -1,8 +1,9 @@
 """The balances that differ between two viewpoints: summed, counted and listed by the database.
 
 Over the index, in its order: one statement sums what counts at one viewpoint only and counts
-the events by row, another reads the first events of the rows that are told, entering the index
-once for each. Postings that the index has not got are read one by one.
+the events by row. Others sum up what the rows that differ came to, and read the first events
+of each; both enter the index once for each row. What the index has not got is asked of the
+end of the log.
 """
 
 import json
@@ -29,9 +30,11 @@ from sqlalchemy import (
 )
 
 from etsledger.domain.events import ALL_UNITS, OUTSIDE_ACCOUNTS
+from etsledger.domain.times import to_micros
 from etsledger.ledger.store import Store
 from etsledger.ledger.tables import postings, postings_by_account
 from etsledger.projections.between import Between
+from etsledger.projections.instants import Viewpoint
 
 Key = tuple[str, str, str, str]
 """Account, registry, unit, bucket."""
@@ -97,6 +100,20 @@ def changes(store: Store, whole: Between, filters: Filters, done: int) -> dict[K
         for key, change in found.items()
         if change.total and key[0] not in OUTSIDE_ACCOUNTS
     }
+
+
+def sums_at(store: Store, view: Viewpoint, done: int, keys: Sequence[Key]) -> list[int]:
+    """What each row came to at a viewpoint, in tonnes."""
+    at = to_micros(view.as_of)
+    found = [0] * len(keys)
+    with store.engine.connect() as connection:
+        query = _sums_query(at, min(view.upto, done), connection.dialect.name == "sqlite")
+        for row, total in _streamed(connection, query, {"keys": _listed(keys)}):
+            found[row] = int(total or 0)
+        if done < view.upto:
+            late = _late_sums(connection, at, done, view.upto)
+            return [total + late.get(key, 0) for key, total in zip(keys, found, strict=True)]
+    return found
 
 
 def first_events(
@@ -190,6 +207,17 @@ def _without_effect(
         yield keys[place], count
 
 
+def _sums_query(at: int, upto: int, sqlite: bool) -> Any:
+    """Number of the key, and what the index has of it at a viewpoint."""
+    key, inner = _keys(sqlite), postings_by_account.alias("j")
+    total = (
+        select(func.sum(inner.c.quantity))
+        .where(*_of(inner.c, key), inner.c.effective_at <= at, inner.c.position <= upto)
+        .scalar_subquery()
+    )
+    return select(key.c.number, total)
+
+
 def _first_query(between: Between, sqlite: bool) -> Any:
     """Number of the key, effective time, position and tonnes of the first events of each.
 
@@ -237,3 +265,16 @@ def _late(
     result: Any = connection.execute(query)
     for key, rows in groupby(result, key=_key):
         yield key, [(at, position, int(tonnes)) for *_, at, position, tonnes in rows]
+
+
+def _late_sums(connection: Connection, at: int, done: int, upto: int) -> dict[Key, int]:
+    """What the postings after ``done`` come to at a viewpoint, by row."""
+    c = postings.c
+    columns = [c[name] for name in _KEY]
+    query = (
+        select(*columns, func.sum(c.quantity))
+        .where(c.position > done, c.position <= upto, c.effective_at <= at)
+        .group_by(*columns)
+    )
+    result: Any = connection.execute(query)
+    return {_key(row): int(row[4]) for row in result}

@@ -13,7 +13,7 @@ from etsledger.ledger.store import Store
 from etsledger.projections.allocation import allocation_row
 from etsledger.projections.explain_arithmetic import calculation_parts
 from etsledger.projections.explain_facts import Facts
-from etsledger.projections.explain_nodes import TONNES, as_reason, node, part
+from etsledger.projections.explain_nodes import TONNES, as_reason, node, part, with_documents
 from etsledger.projections.explain_year import later_facts, positions, signed, year_of
 from etsledger.projections.instants import Viewpoint
 
@@ -63,8 +63,9 @@ def explained_allocation(
         if row["restated_since"] and book.report is not None:
             root["since"].insert(0, told(book.report.position, "restatement"))
     root["rulebook"] = row["rulebook"]
+    titles = facts.titles(all_of_it[row["position"]]) if row["position"] else None
     return {
-        **root,
+        **with_documents(root, found.rules.data.sources if titles is None else titles),
         "registry": row["registry"],
         "entity": entity,
         "year": year,

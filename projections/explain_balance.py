@@ -15,10 +15,11 @@ from etsledger.ledger.explanations import BalanceExplanation, Explanation, Page
 from etsledger.ledger.holdings import BEGINNING, END, Holding, Moved, Place, Tally, reserved
 from etsledger.ledger.store import Store
 from etsledger.projections.events import event_row
-from etsledger.projections.explain_facts import Fact, Facts
+from etsledger.projections.explain_facts import Facts
 from etsledger.projections.explain_nodes import TONNES, node, part
 from etsledger.projections.explain_openings import Openings
 from etsledger.projections.explain_prices import Prices
+from etsledger.projections.explain_reserved import of_which
 from etsledger.projections.instants import Viewpoint
 from etsledger.projections.parties import Parties
 
@@ -26,7 +27,6 @@ LIMIT: Final = 50
 """Movements of a page unless the question says otherwise."""
 RESERVED: Final = ("frozen", "pledged", "pending", "restricted")
 _LAST: Final = 2**63 - 1
-_CLAIMS: Final = ("freeze", "pledge", "surrender", "lock", "proposal")
 
 
 class BalanceQuestion(NamedTuple):
@@ -69,7 +69,7 @@ def explained_balance(
     parts = _parts(facts, shown, "movement")
     _add_rest(parts, shown, opening, held, page)
     now = then._replace(upto=head, done=min(done, head))
-    since = _since(store, openings, facts, now, view.upto, at, asked.limit)
+    since = _since(store, openings, facts, now, held, view.upto, at, asked.limit)
     _mark_reversals(parts, [*parts, *since])
     _mark_prices(facts, prices, parts, head)
     stopped = {unit for unit in (asked.unit, ALL_UNITS) if sums.get((unit, "stopped"), 0) > 0}
@@ -86,7 +86,7 @@ def explained_balance(
         "asset": asked.unit,
         "as_of": iso(view.as_of),
         "known_at": view.upto,
-        "of_which": _of_which(store, facts, then, at, held.quantity, kept, stopped, asked.limit),
+        "of_which": of_which(store, facts, then, at, held.quantity, kept, stopped, asked.limit),
         "page": page,
     }
 
@@ -178,36 +178,33 @@ def _number(movements: int, more: str = "") -> str:
 
 def _parts(facts: Facts, moved: Sequence[Moved], key: str) -> list[Explanation]:
     found = facts.at(one.position for one in moved)
-    return [_part(facts, found[one.position], one.quantity, key) for one in moved]
-
-
-def _part(facts: Facts, fact: Fact, tonnes: int, key: str) -> Explanation:
-    """A fact as a part of the holding: its own number stands below it if it is another."""
-    told = facts.told(fact, key)
-    if any(below["sign"] is not None for below in told["because"]):
-        number = node("fact", told["what"], told["value"], told["unit"], because=told["because"])
-        told["because"] = [number]
-    told["value"], told["unit"] = abs(tonnes), TONNES
-    told["sign"] = 1 if tonnes >= 0 else -1
-    return told
+    return [facts.part(found[one.position], one.quantity, key) for one in moved]
 
 
 # -- since ------------------------------------------------------------------------------------
 
 
 def _since(
-    store: Store, openings: Openings, facts: Facts, now: Holding, known: int, at: int, limit: int
+    store: Store,
+    openings: Openings,
+    facts: Facts,
+    now: Holding,
+    held: Tally,
+    known: int,
+    at: int,
+    limit: int,
 ) -> list[Explanation]:
-    """What was recorded later of that time, and what takes effect after it."""
+    """What was recorded later of that time than the ``held``, and what takes effect after it."""
     end: Place = (at, _LAST)
-    of_late = _apart(openings.tally(now, end), openings.tally(now._replace(upto=known), end))
+    held_now = held if known >= now.upto else openings.tally(now, end)
+    of_late = _apart(held_now, held)
     late = now.known_later(store, "held", known, end, limit) if of_late.postings else []
     told = [_named(one) for one in _parts(facts, late, "known_later")]
     told += _more("known_later", late, of_late, "recorded since")
     after = now.movements(store, "held", after=end, limit=limit + 1, latest=False)
     whole = Tally(sum(m.quantity for m in after), sum(m.postings for m in after))
     if len(after) > limit:
-        whole = _apart(openings.tally(now, END), openings.tally(now, end))
+        whole = _apart(openings.tally(now, END), held_now)
         after = after[:limit]
     told += _parts(facts, after, "later")
     return told + _more("later", after, whole, "effective after that")
@@ -257,65 +254,3 @@ def _mark_prices(facts: Facts, prices: Prices, parts: list[Explanation], head: i
     news = prices.since(facts.at(trades).values(), head) if trades else {}
     for position, told in news.items():
         trades[position]["since"] += told
-
-
-# -- what of it is free -----------------------------------------------------------------------
-
-
-def _of_which(
-    store: Store,
-    facts: Facts,
-    then: Holding,
-    at: int,
-    held: int,
-    kept: dict[str, int],
-    stopped: set[str],
-    limit: int,
-) -> list[Explanation]:
-    """What can leave, and each reservation with what made it."""
-    told: list[Explanation] = []
-    for bucket, tonnes in kept.items():
-        if tonnes:
-            claims = _claims(store, facts, then, at, bucket, tonnes, limit)
-            told.append(node(bucket, bucket, tonnes, TONNES, because=claims))
-    free = [part("quantity", "held", held)]
-    free += [part(bucket, bucket, -tonnes) for bucket, tonnes in kept.items() if tonnes]
-    available = max(0, held - sum(kept.values()))
-    if stopped:
-        why = [
-            claim
-            for unit in sorted(stopped)
-            for claim in _claims(store, facts, then._replace(unit=unit), at, "stopped", None, limit)
-        ]
-        free.append(
-            {**part("stopped", "kept in by a freeze of all of it", -available), "because": why}
-        )
-        available = 0
-    return [node("available", "can leave", available, TONNES, because=free), *told]
-
-
-def _claims(
-    store: Store, facts: Facts, then: Holding, at: int, bucket: str, tonnes: int | None, limit: int
-) -> list[Explanation]:
-    """The open freezes, pledges, surrenders or locks of a bucket; those that ended are left out."""
-    moved = then.movements(store, bucket, upto=(at, _LAST), limit=limit, latest=True)
-    found = facts.at(one.position for one in moved)
-    sums: dict[object, int] = {}
-    claims: list[tuple[object, Moved]] = []
-    for one in moved:
-        event = found[one.position].event
-        ids = (getattr(event, name, None) for name in _CLAIMS)
-        claim = next((id_ for id_ in ids if id_ is not None), None) or one.position
-        sums[claim] = sums.get(claim, 0) + one.quantity
-        claims.append((claim, one))
-    told = [
-        _part(facts, found[one.position], one.quantity, "claim")
-        for claim, one in claims
-        if sums[claim] != 0
-    ]
-    if tonnes is None:  # counts of freezes are no tonnes
-        return [{**one, "value": None, "unit": None, "sign": None} for one in told]
-    rest = tonnes - sum(one.quantity for one in moved)
-    if rest:
-        told.insert(0, part("opening", "by earlier facts", rest))
-    return told

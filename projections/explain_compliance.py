@@ -14,7 +14,15 @@ from etsledger.ledger.explanations import Explanation, YearExplanation
 from etsledger.ledger.store import Store
 from etsledger.projections.compliance import compliance_row, entity_then
 from etsledger.projections.explain_facts import Fact, Facts
-from etsledger.projections.explain_nodes import MONEY, TONNES, as_part, as_reason, node, part
+from etsledger.projections.explain_nodes import (
+    MONEY,
+    TONNES,
+    as_part,
+    as_reason,
+    node,
+    part,
+    with_documents,
+)
 from etsledger.projections.explain_prices import Prices
 from etsledger.projections.explain_year import Year, later_facts, positions, signed, year_of
 from etsledger.projections.instants import Viewpoint
@@ -84,7 +92,7 @@ class _Explained:
         )  # fmt: skip
         told["rulebook"] = self._rulebook()
         return {
-            **told,
+            **with_documents(told, year.rules.data.sources),
             "registry": year.registry,
             "entity": year.name,
             "year": year.year,

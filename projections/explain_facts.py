@@ -1,6 +1,6 @@
 """Facts of the log as nodes: read by position, told in words, with rule, source and rulebook."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 import msgspec
@@ -18,7 +18,7 @@ from etsledger.ledger.record import Row, read
 from etsledger.ledger.store import Store
 from etsledger.projections.events import event_row
 from etsledger.projections.explain_arithmetic import arithmetic
-from etsledger.projections.explain_nodes import node
+from etsledger.projections.explain_nodes import TONNES, node, with_documents
 from etsledger.projections.explain_rules import Basis, Office, basis_of
 from etsledger.projections.explain_words import WORDS, Words
 from etsledger.projections.parties import Parties
@@ -81,6 +81,22 @@ class Facts:
             because=arithmetic(event) if event is not None else (),
         )  # fmt: skip
         told["event"], told["rulebook"] = row, row["rulebook"]
+        return with_documents(told, self.titles(fact))
+
+    def titles(self, fact: Fact) -> Mapping[str, str]:
+        """The documents of the rulebook that decided a fact, by their keys."""
+        rules = self._rules(fact.row)
+        return {} if rules is None else rules.data.sources
+
+    def part(self, fact: Fact, tonnes: int, key: str) -> Explanation:
+        """A fact as a part of a holding: its own number stands below it if it is another."""
+        told = self.told(fact, key)
+        if any(below["sign"] is not None for below in told["because"]):
+            number = node("fact", told["what"], told["value"], told["unit"],
+                          because=told["because"])  # fmt: skip
+            told["because"] = [number]
+        told["value"], told["unit"] = abs(tonnes), TONNES
+        told["sign"] = 1 if tonnes >= 0 else -1
         return told
 
     def basis(self, fact: Fact) -> Basis:

@@ -1,13 +1,16 @@
 """The nodes of an explanation, made the same way everywhere."""
 
-from collections.abc import Iterable, Sequence
+import re
+from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
+from functools import lru_cache
 
 from etsledger.ledger.explanations import Explanation
 
 TONNES = "t"
 MONEY = "CNY"
 PRICE = "CNY/t"
+_LATIN = re.compile("[A-Za-z0-9_]")
 
 
 def node(
@@ -31,11 +34,39 @@ def node(
         "sign": sign,
         "rule": rule or None,
         "source": source or None,
+        "sources": None,
         "rulebook": None,
         "event": None,
         "because": list(because),
         "since": list(since),
     }
+
+
+def documents(source: str, titles: Mapping[str, str]) -> dict[str, str]:
+    """The documents that a source names by their keys, by their titles in the rulebook."""
+    return {key: titles[key] for key in _any_of(tuple(titles)).findall(source)}
+
+
+@lru_cache(maxsize=64)
+def _any_of(keys: tuple[str, ...]) -> re.Pattern[str]:
+    """Any of the keys, where it is not a part of a longer Latin word or number."""
+    longest_first = sorted(filter(None, keys), key=len, reverse=True)
+    return re.compile("|".join(map(_alone, longest_first)) or "(?!)")
+
+
+def _alone(key: str) -> str:
+    before = r"(?<![A-Za-z0-9_])" if _LATIN.match(key[0]) else ""
+    after = r"(?![A-Za-z0-9_])" if _LATIN.match(key[-1]) else ""
+    return before + re.escape(key) + after
+
+
+def with_documents(told: Explanation, titles: Mapping[str, str]) -> Explanation:
+    """The same, in which every source also says what its documents are."""
+    if told["source"] is not None and told["sources"] is None:
+        told["sources"] = documents(told["source"], titles) or None
+    for one in (*told["because"], *told["since"]):
+        with_documents(one, titles)
+    return told
 
 
 def part(key: str, what: str, tonnes: int, **more: str | None) -> Explanation:

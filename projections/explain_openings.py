@@ -6,6 +6,9 @@ the slot that the question ends in and what was recorded since. A slot that a kn
 through is read from the index, too.
 """
 
+from bisect import bisect_left
+from functools import reduce
+from itertools import accumulate
 from typing import Final, NamedTuple
 
 from etsledger.ledger.holdings import BEGINNING, Holding, Place, Slot, Tally
@@ -25,6 +28,8 @@ class _Kept(NamedTuple):
     done: int
     width: int
     slots: list[Slot]
+    sums: list[Tally]
+    """What all slots before one come to, for each; then for all of them."""
 
 
 class Openings:
@@ -46,15 +51,33 @@ class Openings:
         return self._added(kept, holding._replace(done=min(kept.done, holding.upto)), upto)
 
     def _keep(self, key: tuple[str, str, str], holding: Holding) -> None:
+        whole = holding._replace(upto=holding.done)  # whatever the question knows of it
         ends = [
-            holding.movements(self._store, "held", limit=1, latest=way) for way in (True, False)
+            one
+            for latest in (False, True)
+            for one in whole.movements(self._store, "held", limit=1, latest=latest)
         ]
-        first, last = ends[1][0].effective_at, ends[0][0].effective_at
-        width = (last - first) // _SLOTS + 1
-        slots = holding.slots(self._store, "held", width)
-        self._kept[key] = _Kept(holding.done, width, slots)
+        if not ends:
+            return
+        width = (ends[1].effective_at - ends[0].effective_at) // _SLOTS + 1
+        slots = whole.slots(self._store, "held", width)
+        sums = list(accumulate(slots, _plus, initial=Tally(0, 0)))
+        self._kept[key] = _Kept(holding.done, width, slots, sums)
 
     def _added(self, kept: _Kept, holding: Holding, upto: Place) -> Tally:
+        if holding.upto < kept.done:
+            return self._added_as_known(kept, holding, upto)
+        cut = upto[0] // kept.width
+        before = bisect_left(kept.slots, cut, key=lambda slot: slot.number)
+        found = [kept.sums[before]]
+        if before < len(kept.slots) and kept.slots[before].number == cut:
+            begin = _before(cut * kept.width)
+            found.append(holding.indexed(self._store, "held", after=begin, upto=upto))
+        found.append(holding.unindexed(self._store, "held", after=BEGINNING, upto=upto))
+        return reduce(_plus, found)
+
+    def _added_as_known(self, kept: _Kept, holding: Holding, upto: Place) -> Tally:
+        """The same at a known-at that cuts through slots."""
         quantity = postings = 0
         begin: Place | None = None
         """Where what must be read begins."""
@@ -77,6 +100,10 @@ class Openings:
             quantity, postings = quantity + more.quantity, postings + more.postings
         more = holding.unindexed(self._store, "held", after=BEGINNING, upto=upto)
         return Tally(quantity + more.quantity, postings + more.postings)
+
+
+def _plus(one: Tally, other: Tally | Slot) -> Tally:
+    return Tally(one.quantity + other.quantity, one.postings + other.postings)
 
 
 def _before(start: int) -> Place:

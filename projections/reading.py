@@ -9,7 +9,6 @@ from collections.abc import Iterable, Iterator, Mapping
 from itertools import islice
 from typing import Any, Final, TypeVar, Unpack
 
-from etsledger.domain.state import State
 from etsledger.ledger.books import (
     ActorRow,
     ActorsQuestion,
@@ -54,6 +53,7 @@ from etsledger.ledger.explanations import BalanceExplanation, Explanation, YearE
 from etsledger.ledger.provenance import TraceRow
 from etsledger.ledger.reconciliation import OutsideRow, ReconciliationRow
 from etsledger.ledger.store import Store
+from etsledger.ledger.verify import TableChecks
 from etsledger.projections.books import LedgerBooks
 from etsledger.projections.compliance import summary_rows
 from etsledger.projections.office import OfficeBooks
@@ -276,9 +276,9 @@ class BooksOfActor:
         self._reads().anything(question.get("registry"))
         return self._books.market(**question)
 
-    def differences(self, state: State) -> Iterator[str]:
+    def table_checks(self, upto: int) -> TableChecks:
         """See ``LedgerBooks``; the ledger asks ``whole`` first, as it does before the next ones."""
-        return self._books.differences(state)
+        return self._books.table_checks(upto)
 
     def replay(self, **asked: Any) -> Any:
         """See ``LedgerBooks``."""

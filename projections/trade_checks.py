@@ -1,6 +1,7 @@
-"""The tables of the market against the log: trades and market days, row by row, in one pass."""
+"""The tables of the market beside the log: trades and market days, as the events pass by."""
 
 from collections.abc import Callable, Iterator
+from itertools import islice
 from typing import Final, Generic, TypeVar
 
 from sqlalchemy import Table, select
@@ -11,13 +12,14 @@ from etsledger.domain.trading import TradeSettled
 from etsledger.ledger.record import Logged
 from etsledger.ledger.store import Store
 from etsledger.projections import market_days as days
-from etsledger.projections.following import readable
 from etsledger.projections.market_days import DayRecord, market_days, record_of
 from etsledger.projections.trades import CURSOR, Stated, Trade, Trades, stated, trade_of, trades
 
-_TYPES: Final = tuple(
+TYPES: Final = frozenset(
     kind.__name__ for kind in (TradeSettled, OpeningBalanceRecorded, MarketDayRecorded)
 )
+MOST: Final = 1_000
+"""Differences that are told; the rest would say the same."""
 _R = TypeVar("_R", Trade, DayRecord)
 
 
@@ -54,33 +56,43 @@ class _Beside(Generic[_R]):
         self._next = next(self._told, None)
 
 
-def differences_of_trades(store: Store, upto: int) -> Iterator[str]:
-    """What the tables say otherwise than the log, each by the earlier of both positions."""
-    settled: _Beside[Trade] = _Beside(
-        store, trades, min(upto, store.cursor(CURSOR)[0]), Trade, "trade",
-        lambda one: repr(one.trade),
-    )  # fmt: skip
-    recorded: _Beside[DayRecord] = _Beside(
-        store, market_days, min(upto, store.cursor(days.CURSOR)[0]), DayRecord, "market day",
-        lambda one: f"{one.date} of {one.unit}",
-    )  # fmt: skip
-    made = Trades(store)
-    for logged in readable(store, 0, max(settled.upto, recorded.upto), _TYPES):
+class MarketChecks:
+    """The tables of trades, of stated net sales and of market days beside the log, each by the
+    earlier of both positions. Reading them raises StoreDamaged, SQLAlchemyError."""
+
+    def __init__(self, store: Store, upto: int) -> None:
+        self._store = store
+        self._trades: _Beside[Trade] = _Beside(
+            store, trades, min(upto, store.cursor(CURSOR)[0]), Trade, "trade",
+            lambda one: repr(one.trade),
+        )  # fmt: skip
+        self._days: _Beside[DayRecord] = _Beside(
+            store, market_days, min(upto, store.cursor(days.CURSOR)[0]), DayRecord, "market day",
+            lambda one: f"{one.date} of {one.unit}",
+        )  # fmt: skip
+        self._made = Trades(store)
+        self._found: list[str] = []
+
+    def follow(self, logged: Logged) -> None:
+        """The next event of the log that is one of ``TYPES``."""
         trade, day = trade_of(logged), record_of(logged)
         if trade is not None:
-            yield from settled.find(trade)
-        if day is not None:
-            yield from recorded.find(day)
-        _note_stated(made, logged, settled.upto)
-    yield from settled.find(None)
-    yield from recorded.find(None)
-    if settled.upto:
-        yield from _stated_differences(store, made, settled.upto)
+            self._find(self._trades.find(trade))
+        elif day is not None:
+            self._find(self._days.find(day))
+        elif logged.record.position <= self._trades.upto:
+            self._made.note(logged)
 
+    def _find(self, found: Iterator[str]) -> None:
+        self._found += islice(found, MOST - len(self._found))
 
-def _note_stated(made: Trades, logged: Logged, upto: int) -> None:
-    if isinstance(logged.event, OpeningBalanceRecorded) and logged.record.position <= upto:
-        made.note(logged)
+    def finish(self) -> list[str]:
+        """What the tables say otherwise, after the last event."""
+        self._find(self._trades.find(None))
+        self._find(self._days.find(None))
+        if self._trades.upto:
+            self._find(_stated_differences(self._store, self._made, self._trades.upto))
+        return self._found
 
 
 def _stated_differences(store: Store, made: Trades, upto: int) -> Iterator[str]:

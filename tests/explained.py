@@ -5,8 +5,8 @@ from typing import Any
 
 Node = Mapping[str, Any]
 KEYS = {
-    "key", "what", "value", "unit", "sign", "rule", "source", "rulebook", "event", "because",
-    "since",
+    "key", "what", "value", "unit", "sign", "rule", "source", "sources", "rulebook", "event",
+    "because", "since",
 }  # fmt: skip
 
 
@@ -30,6 +30,7 @@ def lawful(told: Node) -> None:
         if any(below["sign"] is not None for below in one["because"]):
             least = 0 if one["key"] in {"outstanding", "net_sales_total"} else total(one)
             assert one["value"] == max(total(one), least), (one["key"], one["what"])
+        assert one["sources"] is None or (one["source"] and all(one["sources"].values()))
         if one["event"] is not None:
             assert one["rule"], one["event"]["type"]
             assert one["rulebook"] == one["event"]["rulebook"]

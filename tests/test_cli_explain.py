@@ -22,6 +22,10 @@ def test_a_position_is_explained_as_a_tree_read_from_the_top(store: Path) -> Non
     assert told[1].startswith("UnitsTransferred at position 11, effective 2024-03-01 00:00, recor")
     assert "command m1, by crrc, reference 合同 7" in told[1]
     assert told[2].startswith("rule X-3 [1], rulebook open 2026.1")
+    assert told[-3:-1] == [
+        "[1] ets",
+        "ets: This project: the loosest book in which holdings still cannot go below zero",
+    ]
     assert told[-1].startswith("rulebook open 2026.1, hash ")
     assert ok(store, "explain", "@11", "--format", "table").splitlines() == told
 

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from etsledger.domain.times import parse_instant
-from etsledger.ledger import BalanceExplanation, Ledger
+from etsledger.ledger import BalanceExplanation, Ledger, postings
 from etsledger.projections import explain_openings
 from explained import lawful, part, total
 from helpers import REGISTRY, UNIT, DayBook, SteppingClock, send_all, trial_registry
@@ -230,11 +230,12 @@ def history(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ledger]:
         yield ledger
 
 
-@pytest.fixture(params=[10**9, 3])
+@pytest.fixture(params=[(10**9, 10**9), (10**9, 1), (3, 10**9), (3, 1)])
 def slots(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """With sums from the index, and with sums kept in slots."""
-    monkeypatch.setattr(explain_openings, "LONG", request.param)
+    """With sums from the log's end and from the index, and with sums kept in slots."""
+    monkeypatch.setattr(explain_openings, "LONG", request.param[0])
     monkeypatch.setattr(explain_openings, "_SLOTS", 17)
+    monkeypatch.setattr(postings, "LAG", request.param[1])
 
 
 @pytest.mark.usefixtures("slots")
@@ -269,6 +270,18 @@ def test_the_parts_sum_to_the_balance_at_any_two_clocks(history: Ledger) -> None
         assert told["value"] + sum(one["sign"] * one["value"] for one in news) == now["quantity"]  # type: ignore[operator, misc]
 
     holds()
+
+
+@pytest.mark.usefixtures("slots")
+def test_a_question_of_the_past_leaves_the_next_answer_whole(history: Ledger) -> None:
+    head = history.head().position
+    with Ledger.open(history.store.url, clock=SteppingClock(BEGIN + timedelta(DAYS))) as again:
+        for known in (head // 2, head, head // 3, None):
+            (row,) = again.balances(account="crrc-1", unit=UNIT, known_at=known)
+            told = why(again, known_at=known)
+            assert told["value"] == row["quantity"]
+            movements = len(again.statement("crrc-1", known_at=known))
+            assert told["page"]["before"] + told["page"]["shown"] == movements
 
 
 @pytest.mark.usefixtures("slots")

@@ -9,10 +9,11 @@ import every_event
 from etsledger.domain.catalogue import EVENT_TYPES, EVENTS
 from etsledger.domain.rulebook import bundled
 from etsledger.ledger import Explanation, Ledger
+from etsledger.projections.explain_nodes import documents
 from etsledger.projections.explain_rules import RULES
 from etsledger.projections.explain_words import WORDS
-from explained import lawful, part, total, types
-from helpers import UNIT, DayBook, SteppingClock
+from explained import lawful, nodes, part, total, types
+from helpers import UNIT, DayBook, SteppingClock, command, send_all
 from national import NationalBook, coal
 
 
@@ -72,6 +73,52 @@ def test_the_source_is_that_of_the_rulebook_that_decided(national: NationalBook)
     assert told["rulebook"] == {
         "name": rules.ref.name, "version": rules.ref.version, "hash": rules.ref.hash,
     }  # fmt: skip
+
+
+def test_a_source_says_what_its_documents_are(national: NationalBook) -> None:
+    year(national)
+    told = of_command(national.ledger, "f")
+    titles = bundled("cn-national").data.sources
+    line = part(told, "line")
+    assert told["sources"] is not None
+    assert line["sources"] is not None
+    assert told["sources"]["Z1"] == titles["Z1"]
+    for one in nodes(told):
+        named = one["sources"] or {}
+        assert named.items() <= titles.items()
+        assert all(key in one["source"] for key in named)
+        assert bool(named) == bool(one["source"]) or "authority" in one["source"], one["source"]
+
+
+def test_the_documents_are_those_of_the_rulebook_that_decided(
+    ledger: Ledger, clock: SteppingClock
+) -> None:
+    rules = {
+        **every_event.RULEBOOK, "name": "own", "sources": {"own": "the first text", "国令": "775"},
+    }  # fmt: skip
+    send_all(ledger, [command("open_registry", "1", rulebook=rules, at="2021-01-01")])
+    late = {**rules, "version": "2", "sources": {"own": "the second text"}}
+    send_all(ledger, [
+        command("open_account", "2", account="one", kind="institution"),
+        command("adopt_rulebook", "3", rulebook=late, at=clock.now.isoformat()),
+        command("open_account", "4", account="two", kind="institution"),
+    ])  # fmt: skip
+    assert [why(ledger, position)["sources"] for position in (2, 4)] == [
+        {"own": "the first text"}, {"own": "the second text"},
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("source", "keys"),
+    [
+        ("Z1 附2-附4; S1", ["Z1", "S1"]), ("Z1附2", ["Z1"]), ("S10, ZS1, Z1b", []),
+        ("W5b", ["W5b"]), ("W5; W5b", ["W5", "W5b"]), ("国令5条", ["国令"]), ("", []),
+        ("my letter 3, not my letters", ["my letter"]), ("(S1) [ADOPTED]", ["S1"]),
+    ],
+)  # fmt: skip
+def test_keys_are_found_in_a_source_as_words_of_their_own(source: str, keys: list[str]) -> None:
+    titles = dict.fromkeys(["Z1", "S1", "W5", "W5b", "国令"], "a title") | {"my letter": "a title"}
+    assert list(documents(source, titles)) == keys
 
 
 def test_a_reversed_movement_says_so_and_the_reversal_names_it(book: DayBook) -> None:

@@ -1,13 +1,13 @@
 """The page itself: facts and texts put into the template."""
 
 import json
-import re
 from collections.abc import Iterable, Sequence
 from functools import cache
 from shlex import quote
 from typing import TYPE_CHECKING, Any, cast
 
 from etsledger.ledger.books import AllocationRow, ComplianceRow
+from etsledger.projections.explain_nodes import documents
 from etsledger.projections.report.charts import MET, holdings_plot, ink, obligation_plot
 from etsledger.projections.report.flows import day_of
 from etsledger.projections.report.gather import Asked, Facts, gather
@@ -279,8 +279,7 @@ def _all_sources(facts: Facts) -> str:
 
 def _cited(facts: Facts) -> list[tuple[str, str]]:
     """The documents whose short names stand in the sources of the page."""
-    words = set(re.findall(r"\w+", _all_sources(facts), re.ASCII))
-    return [(name, title) for name, title in sorted(facts.sources.items()) if name in words]
+    return sorted(documents(_all_sources(facts), facts.sources).items())
 
 
 # -- trust -------------------------------------------------------------------------------------
