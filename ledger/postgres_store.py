@@ -223,6 +223,8 @@ class PostgresStore(Store):
         except psycopg.Error as error:
             raise StoreDamaged(f"{self.url} is damaged: {_first_line(error)}") from error
         finally:
+            if self.closed:  # left half read: there is no pool to go back to
+                connection.detach()
             connection.close()
 
     def rows_at(self, positions: Sequence[int]) -> list[Row]:
@@ -296,6 +298,7 @@ class PostgresStore(Store):
 
     def close(self) -> None:
         """Closes the connections."""
+        self.closed = True
         forks.unwatch(self)
         self.log.close()
         self.engine.dispose()

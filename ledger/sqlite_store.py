@@ -361,6 +361,8 @@ class SqliteStore(Store):
             driver.text_factory = str
             if once:
                 _keep_pages(driver, _CACHE)
+            if self.closed:  # left half read: there is no pool to go back to
+                connection.detach()
             connection.close()
 
     def rows_at(self, positions: Sequence[int]) -> list[Row]:
@@ -436,6 +438,7 @@ class SqliteStore(Store):
 
     def close(self) -> None:
         """Closes the connections and the lock file."""
+        self.closed = True
         forks.unwatch(self)
         self.log.close()
         self.engine.dispose()

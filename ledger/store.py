@@ -43,6 +43,8 @@ class Store(ABC):
     commits_at_once: bool
     """Whether each save commits by itself, or all of a write commit at its end."""
 
+    closed: bool = False
+
     @abstractmethod
     def writing(self) -> AbstractContextManager[None]:
         """Holds the writer lock for one write. Raises StoreLocked, StoreReadOnly."""
