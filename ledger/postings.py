@@ -134,12 +134,19 @@ def _sums_query(filters: Filters) -> tuple[Any, Any]:
 
 
 def _conditions(columns: Any, filters: Filters) -> list[ColumnElement[bool]]:
-    # A freeze of a whole account stands under the unit "*" and belongs to every unit.
-    return [
-        columns.unit.in_((bindparam("unit"), ALL_UNITS)) if name == "unit"
-        else columns[name] == bindparam(name)
-        for name in filters
-    ]  # fmt: skip
+    found: list[ColumnElement[bool]] = []
+    for name in filters:
+        if name == "unit":
+            # A freeze of a whole account stands under the unit "*" and belongs to every unit.
+            found.append(columns.unit.in_((bindparam("unit"), ALL_UNITS)))
+        elif name == "registry" and "account" not in filters:
+            # As a range: SQLite takes what equals a constant out of GROUP BY, does not see any
+            # more that the index is in that order, and sorts all postings in memory.
+            found.append(columns.registry >= bindparam("registry"))
+            found.append(columns.registry <= bindparam("registry"))
+        else:
+            found.append(columns[name] == bindparam(name))
+    return found
 
 
 def sums(

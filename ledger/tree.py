@@ -39,7 +39,7 @@ ABOVE: Final = 4
 """The lowest level that is kept: subtrees of 16 leaves."""
 LAG: Final = 200
 """Positions the kept nodes may lag before a reader asks for the lock to keep more."""
-_FILL: Final = 200_000
+_FILL: Final = 50_000
 _TOGETHER: Final = 50
 """Events of an extract whose paths are read in one statement."""
 

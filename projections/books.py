@@ -181,6 +181,20 @@ class LedgerBooks:
         found = self.standings(registry, entity, as_of, known_at, from_log)
         return [row for _, row in found.rows(entity, year)]
 
+    def _each_year(
+        self, *, registry: str, entity: str | None = None, as_of: When, known_at: KnownAt
+    ) -> Iterator[ComplianceRow]:
+        """The rows of ``compliance``, made one after the other."""
+        if entity is not None:
+            found = self.standings(registry, entity, as_of, known_at, False)
+            yield from (row for _, row in found.rows(entity, None))
+            return
+        head = self._store.head_position()
+        view = viewpoint(self._store, self._clock, as_of, known_at, head)
+        for state in self._years.in_parts(head):
+            part = Standings(self._store, state, view, registry=registry)
+            yield from (row for _, row in part.rows(None, None))
+
     def compliance_summary(
         self,
         *,
@@ -390,8 +404,8 @@ class LedgerBooks:
         view, _ = self._view(as_of, known_at)
         state = self._years.of_entity(subject, self._store.head_position())
         asked = Asked(
-            self._store, self._parties, state, view, self.balances, self.statement, self.supply,
-            self.compliance, self.allocation, self.events, self.periods,
+            self._store, self._parties, state, view, self.balances, self.supply,
+            self._each_year, self.allocation, self.events, self.periods,
         )  # fmt: skip
         return render_report(asked, subject, registry, lang)
 

@@ -1,5 +1,6 @@
 """The statement of an account: every movement, by effective time, with running balances."""
 
+from collections import deque
 from datetime import datetime
 
 from etsledger.domain.times import from_micros, iso, to_micros
@@ -20,14 +21,16 @@ def statement_rows(
     registry: str | None,
     start: datetime | None,
     end: datetime,
+    latest: int | None = None,
 ) -> list[StatementRow]:
     """The movements of an account with ``start <= effective_at <= end`` known at ``upto``.
 
-    Balances run from the account's first movement, whatever ``start`` is.
+    Balances run from the account's first movement, whatever ``start`` is. ``latest`` leaves out
+    all but so many.
     """
     low, high = to_micros(start) if start else None, to_micros(end)
     running: dict[tuple[str, str], int] = {}
-    rows: list[StatementRow] = []
+    rows: deque[StatementRow] = deque(maxlen=latest)
     for move in movements(store, upto, account):
         if move.bucket != "held" or move.effective_at > high:
             continue
@@ -53,9 +56,10 @@ def statement_rows(
                 "reference": None,
             }
         )
-    for i in range(0, len(rows), _FETCH):
-        _add_papers(store, account, rows[i : i + _FETCH])
-    return rows
+    found = list(rows)
+    for i in range(0, len(found), _FETCH):
+        _add_papers(store, account, found[i : i + _FETCH])
+    return found
 
 
 def _add_papers(store: Store, account: str, rows: list[StatementRow]) -> None:

@@ -5,7 +5,7 @@ compliance year; every fact in them has both its clocks, so one table answers an
 (as-of, known-at).
 """
 
-from collections.abc import Generator, Iterable
+from collections.abc import Collection, Generator, Iterable, Iterator, Set
 from contextlib import closing, suppress
 from datetime import datetime
 from typing import Any, Final, NamedTuple
@@ -51,6 +51,8 @@ from etsledger.projections.following import keeping, readable
 from etsledger.projections.tables import entities, registries, years
 
 CURSOR: Final = "projection_years"
+PART: Final = 500
+"""Entities of a part, where all are gone through."""
 _OF_REGISTRY: Final = (
     RegistryOpened, RulebookAdopted, BalanceValuePublished, PeriodClosed, PeriodReopened,
 )  # fmt: skip
@@ -103,8 +105,8 @@ class Years:
         """Everything as the log tells it up to ``upto`` or further."""
         scribe = self._all
         if scribe is None:
-            scribe = Scribe(State())
-            self._load(scribe.state, None)
+            scribe = Scribe(self._loaded())
+            self._saved = scribe.state.position
         if scribe.state.position < upto:
             for logged in readable(self._store, scribe.state.position, upto, TYPES):
                 apply(scribe, logged.event, logged.fact, ())
@@ -121,24 +123,52 @@ class Years:
         """The same for one entity only: its facts, and what holds for its registries."""
         if self._all is not None or upto - self._store.cursor(CURSOR)[0] > LAG:
             return self.follow(upto)
-        scribe = Scribe(State())
-        self._load(scribe.state, entity)
+        return self._of({entity}, upto)
+
+    def in_parts(self, upto: int) -> Iterator[State]:
+        """The same as ``follow``, some entities at a time by their names, each of them once: for
+        who goes through all of them, and keeps little of it."""
+        behind = upto - self._store.cursor(CURSOR)[0]
+        if self._all is not None or behind > LAG:
+            yield self.follow(upto)
+            return
+        names = self._names(upto)
+        for start in range(0, len(names), PART):
+            yield self._of(set(names[start : start + PART]), upto)
+
+    def _of(self, only: Set[str], upto: int) -> State:
+        scribe = Scribe(self._loaded(only))
         for logged in readable(self._store, scribe.state.position, upto, TYPES):
-            if entity in _concerned(logged.event, entity):
+            concerned = _concerned(logged.event)
+            if concerned is None or not only.isdisjoint(concerned):
                 apply(scribe, logged.event, logged.fact, ())
         return scribe.state
 
-    def _load(self, state: State, entity: str | None) -> None:
-        saved, rows = stored(self._store, entity)
-        try:
-            with closing(rows):
-                for one in rows:
-                    _enter(state, one)
-        except KeyError as error:
-            raise _unreadable(error) from error
-        state.position = saved
-        if entity is None:
-            self._saved = saved
+    def _names(self, upto: int) -> list[str]:
+        found: set[str] = set()
+        saved, rows = stored(self._store, ())
+        rows.close()
+        if saved:
+            with self._store.engine.connect() as connection:
+                found.update(connection.execute(select(entities.c.entity)).scalars())
+        for logged in readable(self._store, saved, upto, (EntityRegistered.__name__,)):
+            found.add(getattr(logged.event, "entity", ""))
+        return sorted(found)
+
+    def _loaded(self, only: Set[str] | None = None) -> State:
+        """What the tables say (of some entities), as of the position they have followed."""
+        while True:
+            state = State()
+            state.position, rows = stored(self._store, only)
+            try:
+                with closing(rows):
+                    for one in rows:
+                        _enter(state, one)
+            except KeyError as error:
+                raise _unreadable(error) from error
+            # Another reader may have brought the tables on meanwhile.
+            if state.position in (0, self._store.cursor(CURSOR)[0]):
+                return state
 
     def _save(self, state: State) -> None:
         with keeping(self._store, CURSOR, self._saved) as connection:
@@ -149,11 +179,12 @@ class Years:
         self._saved, self._touched = state.position, set()
 
 
-def _concerned(event: Event, otherwise: str) -> tuple[str, ...]:
-    """The entities that an event concerns; one that names none concerns all."""
+def _concerned(event: Event) -> tuple[str, ...] | None:
+    """The entities that an event concerns; None where it concerns all."""
     if isinstance(event, EntitySucceeded):
         return event.entities
-    return (getattr(event, "entity", otherwise),)
+    entity: str | None = getattr(event, "entity", None)
+    return None if entity is None else (entity,)
 
 
 class Stored(NamedTuple):
@@ -165,26 +196,27 @@ class Stored(NamedTuple):
     tells: RegistryState | Entity | YearBook
 
 
-def stored(store: Store, entity: str | None = None) -> tuple[int, Generator[Stored]]:
+def stored(store: Store, only: Collection[str] | None = None) -> tuple[int, Generator[Stored]]:
     """How far the tables have followed the log, and their rows: registries first, then the
-    entities, then the years (of one entity only), never all of them in memory.
+    entities, then the years (of some entities only), never all of them in memory.
 
     Reading them raises StoreDamaged.
     """
     with store.engine.connect() as connection:
         if not store.engine.dialect.has_table(connection, years.name):
             return 0, (one for one in ())
-    return store.cursor(CURSOR)[0], _rows(store, entity)
+    return store.cursor(CURSOR)[0], _rows(store, only)
 
 
-def _rows(store: Store, entity: str | None) -> Generator[Stored]:
+def _rows(store: Store, only: Collection[str] | None) -> Generator[Stored]:
     whose, books = select(entities), select(years)
-    if entity is not None:
-        whose = whose.where(entities.c.entity == entity)
-        books = books.where(years.c.entity == entity)
+    if only is not None:
+        whose = whose.where(entities.c.entity.in_(only))
+        books = books.where(years.c.entity.in_(only))
     try:
         with store.engine.connect() as connection:
-            told = connection if entity else connection.execution_options(yield_per=FETCH)
+            all_of_it = only is None
+            told = connection.execution_options(yield_per=FETCH) if all_of_it else connection
             with told.execute(select(registries)) as rows:
                 for registry, body in rows:
                     found = _registry.decode(body)

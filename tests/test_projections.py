@@ -4,12 +4,14 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from sqlalchemy import event
 
 import a_year
 from a_year import NEW
 from etsledger.ledger import Ledger
 from helpers import (
     ON_SQLITE,
+    REGISTRY,
     UNIT,
     DayBook,
     SteppingClock,
@@ -261,3 +263,27 @@ def test_a_rebuilt_ledger_goes_on(book: DayBook) -> None:
     book.issue(1)
     assert ledger.verify().ok
     assert ledger.balances() == ledger.balances(from_log=True)
+
+
+@ON_SQLITE
+@pytest.mark.parametrize(
+    "question", [{}, {"registry": REGISTRY}, {"account": "crrc-1", "registry": REGISTRY}]
+)
+def test_sums_are_read_in_the_order_of_the_index_and_nothing_is_sorted(
+    book: DayBook, question: Any
+) -> None:
+    """Otherwise a question about a registry holds all its postings in memory."""
+    seen: list[str] = []
+    engine = book.ledger.store.engine
+
+    @event.listens_for(engine, "before_cursor_execute")
+    def explain(*given: Any) -> None:  # pyright: ignore[reportUnusedFunction]
+        statement, parameters = given[2], given[3]
+        if "GROUP BY" in statement:
+            cursor = given[0].connection.driver_connection.cursor()
+            cursor.execute(f"EXPLAIN QUERY PLAN {statement}", parameters)
+            seen.extend(row[3] for row in cursor.fetchall())
+
+    assert book.ledger.balances(**question)
+    assert seen
+    assert not [plan for plan in seen if "TEMP B-TREE" in plan]

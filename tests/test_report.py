@@ -15,10 +15,11 @@ import a_year
 from command_line import PROGRAM, run
 from etsledger.domain.catalogue import EVENT_TYPES
 from etsledger.ledger import Ledger
+from etsledger.projections import years
 from etsledger.projections.report import messages
 from etsledger.projections.report.flows import POINTS, series, thinned
 from helpers import BEGIN, REGISTRY, UNIT, DayBook, SteppingClock, send_all, trial_registry
-from national import NationalBook, coal
+from national import SUMMER, NationalBook, coal
 from rulebooks import open_rulebook
 
 AS_OF = "2026-01-31"
@@ -356,3 +357,74 @@ def test_the_page_of_a_long_history_lists_the_latest(book: DayBook) -> None:
         assert "The latest 500 of 511 movements are listed" in text_of(page)
         assert ">m509<" in page
         assert ">m9<" not in page
+
+
+def test_of_many_back_dated_facts_the_latest_are_listed(book: DayBook) -> None:
+    book.issue(10_000, to="crrc-1", at="2024-01-02")
+    late = [
+        {"command": "transfer", "id": f"m{n}", "registry": REGISTRY, "unit": UNIT, "quantity": 1,
+         "from": "crrc-1", "to": "desk-1", "kind": "free", "effective_at": "2024-01-03"}
+        for n in range(510)
+    ]  # fmt: skip
+    assert all(done.outcome == "accepted" for done in book.ledger.apply(late))
+    opening = len(trial_registry())  # effective in 2020, recorded today
+    for subject, all_of_it in (("crrc", 511 + 2), (REGISTRY, 511 + opening)):
+        page = book.ledger.report(subject)
+        part = page[page.index('<section id="late">') : page.index('<section id="restated">')]
+        assert f"The latest 500 of {all_of_it} are listed" in text_of(part)
+        assert part.count("<tr>") == 501
+        assert ">m509<" in part
+        assert ">m9<" not in part
+
+
+def test_what_is_restated_is_told_where_the_page_knows_what_it_replaced(
+    national: NationalBook,
+) -> None:
+    national.fund("CEA:2024", 3_000_000)
+    national.verified(900, at="2025-05-01", id="first")
+    national.finalise(entitlement=800, at="2025-05-02", id="approved")
+    national.verified(950, at="2025-04-01", id="corrected")
+    national.finalise(entitlement=850, at="2025-05-03", supersedes="approved", id="again")
+    moved = {"unit": "CEA:2024", "from_": "hubei", "to": "plant-1", "kind": "release"}
+    national.send("transfer", quantity=7, at="2025-05-04", id="moved", **moved)
+    national.send("reverse", reverses="moved", at="2025-05-05", id="back")
+    for subject in ("plant", "cn-national"):
+        for as_of, told in (
+            ("2025-04-15", []),  # the correction is in effect, the report it corrects is not
+            ("2025-05-02", ["corrected"]),
+            ("2025-05-03", ["corrected", "again"]),
+            ("2025-05-05", ["corrected", "again", "back"]),
+        ):
+            page = national.ledger.report(subject, as_of=as_of)
+            part = page[page.index('<section id="restated">') : page.index('<section id="trust">')]
+            assert re.findall(r"<small>(.*?)</small>", part) == told, (subject, as_of)
+
+
+@pytest.fixture
+def many(national: NationalBook, monkeypatch: pytest.MonkeyPatch) -> NationalBook:
+    """Seven plants with years, kept in the tables; others of them stand in the log only."""
+    monkeypatch.setattr(years, "LAG", 10)
+    for number in range(6):
+        name = f"p{number}"
+        national.plant(name)
+        for year in (2023, 2024):
+            national.verified(1000 * number + year, year, name, at=f"{year + 1}-05-01")
+    assert len(national.ledger.compliance()) == 12
+    national.plant("late")
+    national.verified(77, 2024, "late", at="2025-05-02")
+    national.verified(78, 2024, "p3", at="2025-05-03")
+    return national
+
+
+@pytest.mark.parametrize("part", [1, 2, 3, 500])
+def test_the_page_is_the_same_however_many_entities_are_read_at_a_time(
+    many: NationalBook, monkeypatch: pytest.MonkeyPatch, part: int
+) -> None:
+    from_memory = many.ledger.report("cn-national")
+    monkeypatch.setattr(years, "PART", part)
+    url = many.ledger.store.url
+    with Ledger.open(url, read_only=True, clock=SteppingClock(SUMMER)) as other:
+        assert other.report("cn-national") == from_memory
+        asked = {"registry": "cn-national", "as_of": AS_OF, "known_at": None}
+        books: Any = other._books
+        assert list(books._each_year(**asked)) == other.compliance(as_of=AS_OF)

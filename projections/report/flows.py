@@ -1,13 +1,23 @@
-"""What moved, as the page tells it: the movements themselves, sums by kind, holdings by day."""
+"""What moved, as the page tells it: the movements themselves, sums by kind, holdings by day.
 
+A registry's log is read once, and of it only sums are kept, the latest rows, and the positions
+of what may be told further down the page.
+"""
+
+from array import array
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
-from etsledger.domain.events import CONVERTED_IN, CONVERTED_OUT, ISSUANCE
+from msgspec import MsgspecError
+
+from etsledger.domain.allocation import AllocationFinalised
+from etsledger.domain.corrections import MovementReversed
+from etsledger.domain.events import CONVERTED_IN, CONVERTED_OUT, ISSUANCE, Event
 from etsledger.domain.times import iso, parse_instant, to_micros
+from etsledger.domain.verification import EmissionsVerified
 from etsledger.ledger.errors import LedgerError
-from etsledger.ledger.record import Logged, read
+from etsledger.ledger.record import Logged, Record, Seal, read, read_seal, split
 from etsledger.ledger.store import Store
 from etsledger.projections.instants import Viewpoint
 
@@ -25,17 +35,26 @@ Series = dict[str, list[tuple[int, int]]]
 
 
 class Flows(NamedTuple):
-    """The movements of a registry."""
+    """The movements of a registry; ``late`` are the positions of its latest back-dated facts,
+    ``restating`` of all that may stand in the place of an earlier one."""
 
     movements: list[dict[str, Any]]
     number: int
     by_type: list[dict[str, Any]]
     circulation: Series
+    late: list[int]
+    late_number: int
+    restating: Sequence[int]
 
 
 def day_of(time: str) -> int:
     """The day of an instant's text, as the series count them."""
-    return (to_micros(parse_instant(time)) + _EAST) // DAY
+    return day_at(to_micros(parse_instant(time)))
+
+
+def day_at(micros: int) -> int:
+    """The same of an instant as the index has it."""
+    return (micros + _EAST) // DAY
 
 
 def series(changes: Iterable[tuple[int, str, int]]) -> Series:
@@ -65,12 +84,21 @@ def thinned(points: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
 
 def flows(store: Store, view: Viewpoint, registry: str) -> Flows:
     """Every movement of a registry, read from the log once."""
-    latest: deque[dict[str, Any]] = deque(maxlen=LISTED)
+    latest: deque[tuple[Logged, str, int, dict[str, int]]] = deque(maxlen=LISTED)
     count, kinds = 0, dict[tuple[str, str], list[int]]()
-    changes: list[tuple[int, str, int]] = []
-    for logged in _known(store, view, registry):
+    circulation: dict[tuple[int, str], int] = {}
+    late, late_count, restating = deque[int](maxlen=LISTED), 0, array("q")
+    for position, seal, logged in _known(store, view, registry):
+        if seal.effective_at < seal.recorded_at:
+            late_count += 1
+            late.append(position)
+        if logged is None:
+            continue
+        record = logged.record
+        if _restates(logged.event):
+            restating.append(position)
         moved = _moved(logged)
-        day = (to_micros(logged.record.effective_at) + _EAST) // DAY
+        day = day_at(to_micros(record.effective_at))
         for unit, ends in moved.items():
             came = sum(tonnes for tonnes in ends.values() if tonnes > 0)
             if not came:
@@ -79,32 +107,54 @@ def flows(store: Store, view: Viewpoint, registry: str) -> Flows:
             kind = kinds.setdefault((type(logged.event).__name__, unit), [0, 0])
             kind[0] += 1
             kind[1] += came
-            latest.append(_row(logged, unit, came, ends))
+            latest.append((logged, unit, came, ends))
             # Outside accounts hold minus what they gave: all that came out of them and is not gone.
             change = -sum(ends.get(name, 0) for name in (ISSUANCE, CONVERTED_IN, *_GONE))
             if change:
-                changes.append((day, unit, change))
+                circulation[day, unit] = circulation.get((day, unit), 0) + change
+    rows = [_row(*one) for one in latest]
     return Flows(
-        sorted(latest, key=lambda row: (row["effective_at"], row["position"])),
+        sorted(rows, key=lambda row: (row["effective_at"], row["position"])),
         count,
         [
             {"type": kind, "unit": unit, "count": many, "quantity": tonnes}
             for (kind, unit), (many, tonnes) in sorted(kinds.items())
         ],
-        series(changes),
+        series((day, unit, change) for (day, unit), change in circulation.items()),
+        list(late),
+        late_count,
+        restating,
     )
 
 
-def _known(store: Store, view: Viewpoint, registry: str) -> Iterator[Logged]:
-    for row in store.rows(0, view.upto):
-        if row.registry != registry:
+def _restates(event: Event) -> bool:
+    match event:
+        case EmissionsVerified():
+            return event.restates is not None
+        case AllocationFinalised():
+            return event.supersedes is not None
+        case _:
+            return isinstance(event, MovementReversed)
+
+
+def _known(
+    store: Store, view: Viewpoint, registry: str
+) -> Iterator[tuple[int, Record[Any] | Seal, Logged | None]]:
+    """The events in effect; None for what an event of a type that is not known here says."""
+    for position, home, _, topic, state in store.raw_rows(0, view.upto, once=True):
+        if home != registry:
             continue
+        logged: Logged | None = None
         try:
-            logged = read(row.type, row.state)
+            logged = read(topic, state)
+            seal: Record[Any] | Seal = logged.record
         except LedgerError:
-            continue  # verify names it
-        if logged.record.effective_at <= view.as_of:
-            yield logged
+            try:
+                seal = read_seal(split(state)[1])
+            except (LedgerError, MsgspecError):
+                continue  # verify names it
+        if seal.effective_at <= view.as_of:
+            yield position, seal, logged
 
 
 def _moved(logged: Logged) -> dict[str, dict[str, int]]:

@@ -1,29 +1,35 @@
 """What the page is about, asked of the books once: plain rows, in no language yet."""
 
-from collections.abc import Callable, Iterator
-from typing import Any, NamedTuple
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from itertools import islice
+from typing import Any, Final, NamedTuple
 
 from etsledger.domain.state import Entity, State
-from etsledger.domain.times import iso
+from etsledger.domain.times import iso, parse_instant, to_micros
 from etsledger.ledger.books import (
     AllocationRow,
     BalanceRow,
     ComplianceRow,
     EventRow,
     PeriodRow,
-    StatementRow,
     SupplyRow,
 )
 from etsledger.ledger.heads import Head
-from etsledger.ledger.record import read_seal, split
+from etsledger.ledger.postings import movements
+from etsledger.ledger.record import Row, read_seal, split
 from etsledger.ledger.store import Store
 from etsledger.ledger.tree import Tree
 from etsledger.projections.compliance import entity_then, rulebook_then
+from etsledger.projections.events import event_row
 from etsledger.projections.instants import Viewpoint
 from etsledger.projections.parties import Parties
-from etsledger.projections.report.flows import LISTED, Series, day_of, flows, series
+from etsledger.projections.report.flows import LISTED, Series, day_at, flows, series
+from etsledger.projections.report.sums import Compliance, Holdings, compliance, holdings
+from etsledger.projections.statement import statement_rows
 
-_RESTATING = ("EmissionsVerified", "AllocationFinalised", "MovementReversed")
+_RESTATING: Final = ("EmissionsVerified", "AllocationFinalised", "MovementReversed")
+_FETCH: Final = 200
 
 
 class Asked(NamedTuple):
@@ -34,9 +40,8 @@ class Asked(NamedTuple):
     state: State
     view: Viewpoint
     balances: Callable[..., list[BalanceRow]]
-    statement: Callable[..., list[StatementRow]]
     supply: Callable[..., list[SupplyRow]]
-    compliance: Callable[..., list[ComplianceRow]]
+    compliance: Callable[..., Iterator[ComplianceRow]]
     allocation: Callable[..., AllocationRow | None]
     events: Callable[..., Iterator[EventRow]]
     periods: Callable[..., list[PeriodRow]]
@@ -55,10 +60,10 @@ class Facts(NamedTuple):
     rulebook: dict[str, str]
     sources: dict[str, str]
     title: str
-    holdings: list[BalanceRow]
+    holdings: Holdings
     supply: list[SupplyRow]
     plot: Series
-    compliance: list[ComplianceRow]
+    compliance: Compliance
     allocations: list[AllocationRow]
     movements: list[dict[str, Any]]
     movement_count: int
@@ -79,20 +84,15 @@ def gather(asked: Asked, subject: str, registry: str | None) -> Facts:
     assert rulebook is not None, "a registry that is known has a rulebook"
     row = asked.store.row(view.upto)
     recorded = "" if row is None else iso(read_seal(split(row.state)[1]).recorded_at)
-    whose = {} if entity is None else {"entity": subject}
-    compliance = asked.compliance(**whose, **when)
-    late = list(asked.events(**whose, **when, back_dated=True))
+    about: dict[str, Any] = {} if entity is None else {"entity": subject}
+    owed = compliance(asked.compliance(**about, **when))
     if entity is None:
-        moved = flows(asked.store, view, where)
-        movements, count, by_type, plot = moved
-        supply = asked.supply(**when)
-        allocations: list[AllocationRow] = []
+        of = _of_registry(asked, where)
+        supply, allocations = asked.supply(**when), list[AllocationRow]()
     else:
-        movements, plot = _of_accounts(asked, subject, where, when)
-        count, by_type, supply = len(movements), [], []
-        years = sorted({one["year"] for one in compliance})
-        found = [asked.allocation(subject, year, **when) for year in years]
-        allocations = [one for one in found if one is not None]
+        of = _of_entity(asked, subject, where, when)
+        found = [asked.allocation(subject, year, **when) for year in owed.years]
+        supply, allocations = [], [one for one in found if one is not None]
     return Facts(
         subject=subject,
         registry=where,
@@ -105,30 +105,43 @@ def gather(asked: Asked, subject: str, registry: str | None) -> Facts:
                   "hash": rulebook[0].hash},
         sources=dict(rulebook[1].data.sources),
         title=rulebook[1].data.title,
-        holdings=asked.balances(**whose, **when),
+        holdings=holdings(asked.balances(**about, **when)),
         supply=supply,
-        plot=plot,
-        compliance=compliance,
+        plot=of.plot,
+        compliance=owed,
         allocations=allocations,
-        movements=movements[-LISTED:],
-        movement_count=count,
-        by_type=by_type,
-        late=late[-LISTED:],
-        late_count=len(late),
-        restated=list(_restated(asked, whose, when))[-LISTED:],
-        periods=_periods(asked, when, None if entity is None else late),
+        movements=of.movements,
+        movement_count=of.number,
+        by_type=of.by_type,
+        late=of.late,
+        late_count=of.late_number,
+        restated=of.restated,
+        periods=_periods(asked, when, None if entity is None else subject),
         head=Tree(asked.store).at(view.upto),
     )  # fmt: skip
 
 
-def _periods(asked: Asked, when: dict[str, Any], own: list[EventRow] | None) -> list[PeriodRow]:
+def _periods(asked: Asked, when: dict[str, Any], entity: str | None) -> list[PeriodRow]:
     """The closings of the registry, with the late facts of the entity, if the page is its own."""
     rows = asked.periods(**when)
-    if own is not None:
+    if entity is not None and any(row["late"] for row in rows):
+        own = asked.events(entity=entity, back_dated=True, **when)
         positions = {event["position"] for event in own}
         for row in rows:
             row["late"] = [late for late in row["late"] if late["position"] in positions]
     return rows
+
+
+class _Told(NamedTuple):
+    """What happened, with how much of it there is beside what is listed."""
+
+    movements: list[dict[str, Any]]
+    number: int
+    by_type: list[dict[str, Any]]
+    plot: Series
+    late: list[EventRow]
+    late_number: int
+    restated: list[dict[str, Any]]
 
 
 def _found(asked: Asked, subject: str, registry: str | None) -> tuple[str, Entity | None]:
@@ -164,49 +177,112 @@ def _found(asked: Asked, subject: str, registry: str | None) -> tuple[str, Entit
     raise ValueError(f"these books know no entity or registry {subject!r}{where}")
 
 
-def _of_accounts(
-    asked: Asked, entity: str, registry: str, when: dict[str, Any]
-) -> tuple[list[dict[str, Any]], Series]:
-    """The movements of an entity's accounts by effective time, and its holdings by day."""
-    rows: list[dict[str, Any]] = [
-        {**row, "account": own.account}
-        for own in asked.parties.of_entity(entity, asked.view.upto)
-        if own.registry == registry
-        for row in asked.statement(own.account, **when)
-    ]
+# -- what happened -----------------------------------------------------------------------------
+
+
+def _of_registry(asked: Asked, registry: str) -> _Told:
+    """The log is read once; of what it names only what is listed is read again."""
+    found = flows(asked.store, asked.view, registry)
+    late = [_late(row) for row in asked.store.rows_at(found.late)]
+    restated = _latest(_restated(asked, found.restating))
+    return _Told(
+        found.movements, found.number, found.by_type, found.circulation, late,
+        found.late_number, restated,
+    )  # fmt: skip
+
+
+def _of_entity(asked: Asked, entity: str, registry: str, when: dict[str, Any]) -> _Told:
+    """The movements of an entity's accounts by effective time, its holdings by day, and what of
+    it was recorded late or in the place of something else."""
+    rows: list[dict[str, Any]] = []
+    moved: list[tuple[int, str, int]] = []
+    limit = to_micros(asked.view.as_of)
+    for own in asked.parties.of_entity(entity, asked.view.upto):
+        if own.registry != registry:
+            continue
+        rows += (
+            {**row, "account": own.account}
+            for row in statement_rows(
+                asked.store, own.account, asked.view.upto, registry=registry, start=None,
+                end=asked.view.as_of, latest=LISTED,
+            )
+        )  # fmt: skip
+        moved += (
+            (day_at(one.effective_at), one.unit, one.quantity)
+            for one in movements(asked.store, asked.view.upto, own.account)
+            if one.bucket == "held" and one.registry == registry and one.effective_at <= limit
+        )
     rows.sort(key=lambda row: (row["effective_at"], row["position"]))
-    held = series((day_of(row["effective_at"]), row["unit"], row["quantity"]) for row in rows)
-    return rows, held
+    late, number, restating = deque[EventRow](maxlen=LISTED), 0, list[int]()
+    for event in asked.events(entity=entity, **when):
+        if parse_instant(event["effective_at"]) < parse_instant(event["recorded_at"]):
+            number += 1
+            late.append(event)
+        if event["type"] in _RESTATING:
+            restating.append(event["position"])
+    found = asked.store.rows_at([one["position"] for one in late])
+    return _Told(
+        rows[-LISTED:], len(moved), [], series(moved), [_late(row) for row in found], number,
+        _latest(_restated(asked, restating)),
+    )  # fmt: skip
 
 
-def _restated(
-    asked: Asked, whose: dict[str, str], when: dict[str, Any]
-) -> Iterator[dict[str, Any]]:
-    """Facts in place of earlier ones: reports, allocations, movements taken back."""
-    finals: dict[str, EventRow] = {}
-    reports: dict[int, EventRow] = {}
-    for event in asked.events(**whose, **when, types=_RESTATING):
-        data, replaced = event["data"], None
-        match event["type"]:
-            case "EmissionsVerified":
-                reports[event["position"]] = event
-                replaced = reports.get(data.get("restates", 0))
-                before = replaced and replaced["data"]["emissions"]
-                after = data["emissions"]
-            case "AllocationFinalised":
-                finals[event["command_id"]] = event
-                replaced = finals.get(data.get("supersedes", ""))
-                before = replaced and replaced["data"]["entitlement"]
-                after = data["entitlement"]
-            case _:
-                before, after = data["quantity"], 0
-                replaced = {"position": data["reversed_position"], "command_id": data["reverses"]}
-        if replaced is not None:
-            yield {
-                "event": event,
-                "year": data.get("year"),
-                "replaces": replaced["position"],
-                "command": replaced["command_id"],
-                "before": before,
-                "after": after,
-            }
+def _late(row: Row) -> EventRow:
+    event, sealed = event_row(row)
+    event["lag_seconds"] = int((sealed.recorded_at - sealed.effective_at).total_seconds())
+    return event
+
+
+def _latest(found: Iterator[dict[str, Any]]) -> list[dict[str, Any]]:
+    return list(islice(found, LISTED))[::-1]
+
+
+def _restated(asked: Asked, positions: Sequence[int]) -> Iterator[dict[str, Any]]:
+    """Facts in place of earlier ones, the latest first: reports, allocations, movements taken
+    back."""
+    for end in range(len(positions), 0, -_FETCH):
+        rows = asked.store.rows_at(positions[max(0, end - _FETCH) : end])
+        for row in reversed(rows):
+            event, _ = event_row(row)
+            before = _replaced(asked, event)
+            if before is not None:
+                yield _in_place(event, before)
+
+
+def _replaced(asked: Asked, event: EventRow) -> EventRow | None:
+    """What an event stands in the place of, where the page knows it."""
+    data, earlier = event["data"], 0
+    match event["type"]:
+        case "EmissionsVerified":
+            earlier = data.get("restates") or 0
+        case "AllocationFinalised":
+            earlier = _approval(asked, data.get("supersedes") or "")
+        case _:
+            return event
+    row = asked.store.row(earlier) if 0 < earlier < event["position"] else None
+    if row is None or (row.type, row.registry) != (event["type"], event["registry"]):
+        return None
+    found, sealed = event_row(row)
+    return found if sealed.effective_at <= asked.view.as_of else None
+
+
+def _approval(asked: Asked, command: str) -> int:
+    """Where a command approved an allocation; 0 for none."""
+    first, last = asked.store.find_commands([command]).get(command, (0, 0))
+    rows = asked.store.rows_at(range(first, last + 1)) if first else []
+    return next((row.position for row in rows if row.type == "AllocationFinalised"), 0)
+
+
+def _in_place(event: EventRow, replaced: EventRow) -> dict[str, Any]:
+    data = event["data"]
+    told = {"event": event, "year": data.get("year")}
+    if event is replaced:
+        return {
+            **told, "replaces": data["reversed_position"], "command": data["reverses"],
+            "before": data["quantity"], "after": 0,
+        }  # fmt: skip
+    number = "emissions" if event["type"] == "EmissionsVerified" else "entitlement"
+    return {
+        **told, "replaces": replaced["position"], "command": replaced["command_id"],
+        "before": replaced["data"][number], "after": data[number],
+    }  # fmt: skip

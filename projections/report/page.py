@@ -1,25 +1,21 @@
 """The page itself: facts and texts put into the template."""
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from functools import cache
 from shlex import quote
 from typing import TYPE_CHECKING, Any, cast
 
-from etsledger.ledger.books import AllocationRow, ComplianceRow
+from etsledger.ledger.books import AllocationRow
 from etsledger.projections.explain_nodes import documents
 from etsledger.projections.report.charts import MET, holdings_plot, ink, obligation_plot
 from etsledger.projections.report.flows import day_of
 from etsledger.projections.report.gather import Asked, Facts, gather
-from etsledger.projections.report.messages import LANGUAGES, STATUSES, Lang, Words
+from etsledger.projections.report.messages import LANGUAGES, Lang, Words
 
 if TYPE_CHECKING:
     from jinja2 import Template
 
-_ROWS = 500
-"""The most rows of compliance or holdings that the page of a registry lists."""
-_WORST = ("NON_COMPLIANT", "PENDING", "PARTIAL", "OPEN", "LATE_COMPLIANT", "COMPLIANT", "NOT_DUE",
-          "EXEMPT")  # fmt: skip
 _LINE = (
     "unit_id", "class", "emissions", "electricity_mwh", "benchmark", "factor", "electricity",
     "heat_gj", "heat_benchmark", "heat", "output_t", "intensity", "amount", "rule", "source",
@@ -46,9 +42,9 @@ def render(facts: Facts, lang: Lang) -> str:
         tiles=list(_tiles(facts, t)),
         plot=_plot(facts, t),
         met=_met(facts, t),
-        compliance=_worst_first(facts),
-        statuses=_by_status(facts.compliance),
-        holdings=facts.holdings[:_ROWS],
+        compliance=facts.compliance.rows,
+        statuses=facts.compliance.by_status,
+        holdings=facts.holdings.rows,
         totals=_totals(facts),
         allocations=[_allocation(row, t) for row in facts.allocations],
         cited=_cited(facts),
@@ -121,21 +117,18 @@ def _tiles(facts: Facts, t: Words) -> Iterable[tuple[str, str, str]]:
     if facts.entity is None:
         yield t("issued"), _number(sum(row["issued"] for row in facts.supply)), ""
         yield t("retired"), _number(sum(row["retired"] for row in facts.supply)), ""
-        yield t("entities"), _number(len({row["entity"] for row in facts.compliance})), ""
+        yield t("entities"), _number(facts.compliance.entities), ""
     else:
-        yield t("held"), _number(sum(row["quantity"] for row in facts.holdings)), ""
-        yield t("available"), _number(sum(row["available"] for row in facts.holdings)), ""
-    owing = [row for row in facts.compliance if row["obligation"]]
-    if not owing:
+        yield t("held"), _number(facts.holdings.sums["quantity"]), ""
+        yield t("available"), _number(facts.holdings.sums["available"]), ""
+    owed = facts.compliance.latest
+    if owed is None:
         return
-    year = max(row["year"] for row in owing)
-    rows = [row for row in owing if row["year"] == year]
-    outstanding = sum(row["outstanding"] for row in rows)
-    yield t("obligation_of", year=year), _number(sum(row["obligation"] for row in rows)), ""
-    yield t("outstanding_of", year=year), _number(outstanding), "bad" if outstanding else "good"
+    tone = "bad" if owed.outstanding else "good"
+    yield t("obligation_of", year=owed.year), _number(owed.obligation), ""
+    yield t("outstanding_of", year=owed.year), _number(owed.outstanding), tone
     if facts.entity is not None:
-        status = rows[0]["status"]
-        yield t("status_of", year=year), t.status(status), _tone(status)
+        yield t("status_of", year=owed.year), t.status(owed.status), _tone(owed.status)
 
 
 def _tone(status: str) -> str:
@@ -146,14 +139,8 @@ def _tone(status: str) -> str:
 
 def _totals(facts: Facts) -> list[dict[str, Any]]:
     """The holdings by unit, where several accounts hold one."""
-    units: dict[str, dict[str, Any]] = {}
-    columns = ("quantity", "available", "frozen", "pledged", "pending", "restricted")
-    for row in facts.holdings:
-        sums = units.setdefault(row["unit"], {"unit": row["unit"], "rows": 0})
-        sums["rows"] += 1
-        for name in columns:
-            sums[name] = sums.get(name, 0) + row[name]
-    return [units[unit] for unit in sorted(units)] if len(facts.holdings) > len(units) else []
+    held = facts.holdings
+    return held.units if held.number > len(held.units) else []
 
 
 # -- plots -------------------------------------------------------------------------------------
@@ -166,22 +153,12 @@ def _plot(facts: Facts, t: Words) -> dict[str, Any]:
 
 
 def _met(facts: Facts, t: Words) -> dict[str, Any]:
-    years: dict[str, dict[str, int]] = {}
-    for row in facts.compliance:
-        if row["obligation"]:
-            sums = years.setdefault(str(row["year"]), dict.fromkeys(MET, 0))
-            pending = min(row["pending"], row["outstanding"])
-            for part, tonnes in (
-                ("surrendered", row["surrendered"]), ("offsets", row["offsets"]),
-                ("green_power", row["green_power"]), ("pending", pending),
-                ("open", row["outstanding"] - pending),
-            ):  # fmt: skip
-                sums[part] += tonnes
+    years = facts.compliance.met
     ordered = sorted(years)
     used = [part for part in MET if any(years[year][part] for year in ordered)]
     names = {part: t(part) for part in MET}
     parts = {part: [years[year][part] for year in ordered] for part in used}
-    svg = obligation_plot(ordered, parts, names, t("how_met"))
+    svg = obligation_plot([str(year) for year in ordered], parts, names, t("how_met"))
     return {"svg": _safe(svg), "legend": [(MET[part], names[part]) for part in used]}
 
 
@@ -189,23 +166,6 @@ def _safe(svg: str) -> object:
     from markupsafe import Markup
 
     return Markup(svg)  # made by the plotting library, which escapes
-
-
-# -- compliance --------------------------------------------------------------------------------
-
-
-def _worst_first(facts: Facts) -> list[ComplianceRow]:
-    if len(facts.compliance) <= _ROWS:
-        return facts.compliance
-    return sorted(facts.compliance, key=lambda row: _WORST.index(row["status"]))[:_ROWS]
-
-
-def _by_status(rows: Sequence[ComplianceRow]) -> list[dict[str, Any]]:
-    years: dict[int, dict[str, Any]] = {}
-    for row in rows:
-        year = years.setdefault(row["year"], {"year": row["year"], **dict.fromkeys(STATUSES, 0)})
-        year[row["status"]] += 1
-    return [years[year] for year in sorted(years)]
 
 
 # -- allocation --------------------------------------------------------------------------------
