@@ -27,6 +27,7 @@ SCRIPTS = {
     "comparing": FULL,
     "tracing": QUICK,
     "explaining": FULL,
+    "reporting": FULL,
     "what_if": QUICK,
     "trades": QUICK,
 }
