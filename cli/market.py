@@ -10,7 +10,7 @@ from etsledger.cli.stores import Settings, note_unknown, pass_settings
 
 if TYPE_CHECKING:
     from etsledger.ledger import MarketRow
-    from etsledger.ledger.books import Period
+    from etsledger.ledger.questions import Period
 
 PERIODS = ("day", "month", "year", "all")
 _METHODS = ("listed", "block", "bidding")

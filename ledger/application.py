@@ -11,48 +11,7 @@ from etsledger.domain.errors import InvalidCommand
 from etsledger.domain.times import iso
 from etsledger.ledger import journal
 from etsledger.ledger.backups import Backup, back_up
-from etsledger.ledger.books import (
-    ActorRow,
-    ActorsQuestion,
-    AllocationRow,
-    BalanceQuestion,
-    BalanceRow,
-    BankingRow,
-    Books,
-    ComplianceQuestion,
-    ComplianceRow,
-    ComplianceSummaryRow,
-    CreditRow,
-    CreditsQuestion,
-    DeadlineRow,
-    DeadlinesQuestion,
-    DiffQuestion,
-    EntitiesQuestion,
-    EntityRow,
-    EventRow,
-    EventsQuestion,
-    ExplainBalanceQuestion,
-    FollowQuestion,
-    Instants,
-    KnownAt,
-    LeavingQuestion,
-    LeavingRow,
-    MarketQuestion,
-    MarketRow,
-    PeriodRow,
-    ProposalRow,
-    ProposalsQuestion,
-    ReconcileQuestion,
-    ReportQuestion,
-    StatementQuestion,
-    StatementRow,
-    SupplyQuestion,
-    SupplyRow,
-    TraceQuestion,
-    Viewpoint,
-    When,
-    load_books,
-)
+from etsledger.ledger.books import Books, load_books
 from etsledger.ledger.changes import DiffRow
 from etsledger.ledger.clock import Clock, system_clock
 from etsledger.ledger.commandfile import prepare
@@ -64,19 +23,55 @@ from etsledger.ledger.extracts import Extract
 from etsledger.ledger.feed import Cursor, Feed, Point
 from etsledger.ledger.heads import Epoch, Head
 from etsledger.ledger.names import NameRow, forget_names, read_names
+from etsledger.ledger.office_rows import ActorRow, DeadlineRow, EntityRow, PeriodRow, ProposalRow
 from etsledger.ledger.opening import open_store
 from etsledger.ledger.outcomes import Outcome
 from etsledger.ledger.portable import export_lines, import_lines
 from etsledger.ledger.proofs import Proof
 from etsledger.ledger.provenance import TraceRow
 from etsledger.ledger.publishing import Publish
+from etsledger.ledger.questions import (
+    ActorsQuestion,
+    BalanceQuestion,
+    ComplianceQuestion,
+    CreditsQuestion,
+    DeadlinesQuestion,
+    DiffQuestion,
+    EntitiesQuestion,
+    EventsQuestion,
+    ExplainBalanceQuestion,
+    FollowQuestion,
+    Instants,
+    KnownAt,
+    LeavingQuestion,
+    MarketQuestion,
+    ProposalsQuestion,
+    ReconcileQuestion,
+    ReportQuestion,
+    StatementQuestion,
+    SupplyQuestion,
+    TraceQuestion,
+    Viewpoint,
+    When,
+)
 from etsledger.ledger.reconciliation import OutsideRow, ReconciliationRow
+from etsledger.ledger.rows import (
+    BalanceRow,
+    BankingRow,
+    CreditRow,
+    EventRow,
+    LeavingRow,
+    MarketRow,
+    StatementRow,
+    SupplyRow,
+)
 from etsledger.ledger.signatures import check_private_key, sign
 from etsledger.ledger.store import Store
 from etsledger.ledger.stretches import CHUNK, Commands, Sendable, Stretch, numbered, turns
 from etsledger.ledger.tree import Tree, present_head
 from etsledger.ledger.verify import Report, verify, verify_upcasting
 from etsledger.ledger.writer import Job, Writer
+from etsledger.ledger.year_rows import AllocationRow, ComplianceRow, ComplianceSummaryRow
 
 LOCK_TIMEOUT: Final = 10.0
 MAX_ATOMIC: Final = 100_000

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from etsledger.ledger.stretches import Sendable
 
 Row = Mapping[str, Any]
-"""A row of an answer; see ``etsledger.ledger.books``."""
+"""A row of an answer; see ``etsledger.ledger.rows``."""
 
 
 class Addition(NamedTuple):

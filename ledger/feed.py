@@ -15,9 +15,9 @@ from typing import Annotated, Final, NamedTuple
 
 import msgspec
 
-from etsledger.ledger.books import EventRow
 from etsledger.ledger.errors import FeedBroken
 from etsledger.ledger.record import GENESIS, hash_of
+from etsledger.ledger.rows import EventRow
 from etsledger.ledger.store import Store
 
 WAIT: Final = 0.2

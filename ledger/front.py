@@ -7,25 +7,6 @@ proof) can use a module of this package without loading one.
 from etsledger.domain.errors import Refusal
 from etsledger.ledger.application import Ledger
 from etsledger.ledger.backups import Backup, Restored, restore
-from etsledger.ledger.books import (
-    ActorRow,
-    AllocationRow,
-    BalanceRow,
-    BankingRow,
-    ComplianceRow,
-    ComplianceSummaryRow,
-    CreditRow,
-    DeadlineRow,
-    EntityRow,
-    EventRow,
-    LateRow,
-    LeavingRow,
-    MarketRow,
-    PeriodRow,
-    ProposalRow,
-    StatementRow,
-    SupplyRow,
-)
 from etsledger.ledger.clock import Clock, system_clock
 from etsledger.ledger.comparisons import Addition, Replay, WhatIf
 from etsledger.ledger.errors import ImportRefused, LedgerError, StoreError
@@ -34,13 +15,32 @@ from etsledger.ledger.extracts import Extract, ExtractVerdict, check_extract
 from etsledger.ledger.feed import Cursor
 from etsledger.ledger.heads import Epoch, Head, read_head, read_heads
 from etsledger.ledger.names import NameRow
+from etsledger.ledger.office_rows import (
+    ActorRow,
+    DeadlineRow,
+    EntityRow,
+    LateRow,
+    PeriodRow,
+    ProposalRow,
+)
 from etsledger.ledger.outcomes import Outcome
 from etsledger.ledger.proofs import Proof, Verdict, check_proof
 from etsledger.ledger.publishing import NotPublished, Publish, publish_heads
 from etsledger.ledger.reconciliation import NearEvent, OutsideRow, ReconciliationRow
+from etsledger.ledger.rows import (
+    BalanceRow,
+    BankingRow,
+    CreditRow,
+    EventRow,
+    LeavingRow,
+    MarketRow,
+    StatementRow,
+    SupplyRow,
+)
 from etsledger.ledger.signatures import new_key, read_public_key
 from etsledger.ledger.stretches import Line
 from etsledger.ledger.verify import Finding, Report
+from etsledger.ledger.year_rows import AllocationRow, ComplianceRow, ComplianceSummaryRow
 
 __all__ = [
     "ActorRow", "Addition", "AllocationRow", "Backup", "BalanceExplanation", "BalanceRow",

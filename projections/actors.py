@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from etsledger.domain.state import Actor, RoleFact, State
 from etsledger.domain.times import iso
-from etsledger.ledger.books import ActorRow
+from etsledger.ledger.office_rows import ActorRow
 from etsledger.ledger.record import read
 from etsledger.ledger.store import Store
 from etsledger.projections.instants import Viewpoint

@@ -16,10 +16,10 @@ from etsledger.domain.rulebook import Rulebook, RulebookRef
 from etsledger.domain.state import Entity, RegistryState, State
 from etsledger.domain.stated_years import StatedAdvance, StatedFinal, StatesYears
 from etsledger.domain.yearbook import EMPTY, Grant, YearBook, seen
-from etsledger.ledger.books import AllocationRow
 from etsledger.ledger.errors import StoreDamaged
 from etsledger.ledger.record import Logged, read
 from etsledger.ledger.store import Store
+from etsledger.ledger.year_rows import AllocationRow
 from etsledger.projections.compliance import rulebook_then
 from etsledger.projections.instants import Viewpoint
 

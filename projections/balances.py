@@ -5,9 +5,9 @@ from datetime import datetime
 
 from etsledger.domain.events import ALL_UNITS, OUTSIDE_ACCOUNTS
 from etsledger.domain.times import to_micros
-from etsledger.ledger.books import BalanceRow
 from etsledger.ledger.postings import Sum, rows_of_logged
 from etsledger.ledger.record import read
+from etsledger.ledger.rows import BalanceRow
 from etsledger.ledger.store import Store
 from etsledger.projections.parties import Parties
 

@@ -20,9 +20,9 @@ from etsledger.domain.state import Entity, RegistryState, State
 from etsledger.domain.succession import EntitySucceeded
 from etsledger.domain.times import iso, to_micros
 from etsledger.domain.trading import date_text
-from etsledger.ledger.books import BankingRow
 from etsledger.ledger.postings import sums
 from etsledger.ledger.record import Logged, read
+from etsledger.ledger.rows import BankingRow
 from etsledger.ledger.store import Store
 from etsledger.projections.compliance import entity_then, rulebook_then
 from etsledger.projections.instants import Viewpoint

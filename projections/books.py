@@ -7,39 +7,29 @@ from typing import Any, Unpack
 
 from sqlalchemy import inspect
 
-from etsledger.ledger.books import (
-    ActorRow,
-    AllocationRow,
-    BalanceRow,
-    BankingRow,
-    ComplianceRow,
-    ComplianceSummaryRow,
-    CreditRow,
-    DeadlineRow,
-    EntityRow,
-    EventRow,
-    Explains,
-    Instants,
-    KnownAt,
-    LeavingRow,
-    MarketRow,
-    Period,
-    PeriodRow,
-    ProposalRow,
-    ReconcileQuestion,
-    StatementRow,
-    SupplyRow,
-    When,
-)
+from etsledger.ledger.books import Explains
 from etsledger.ledger.changes import DiffRow
 from etsledger.ledger.clock import Clock
 from etsledger.ledger.comparisons import Addition, Replay, WhatIf
+from etsledger.ledger.office_rows import ActorRow, DeadlineRow, EntityRow, PeriodRow, ProposalRow
 from etsledger.ledger.postings import INDEX, LAG, Sum, merge_index, sums
 from etsledger.ledger.provenance import TraceRow
+from etsledger.ledger.questions import Instants, KnownAt, Period, ReconcileQuestion, When
 from etsledger.ledger.rebuild import rebuild_from_log
 from etsledger.ledger.reconciliation import OutsideRow, ReconciliationRow
+from etsledger.ledger.rows import (
+    BalanceRow,
+    BankingRow,
+    CreditRow,
+    EventRow,
+    LeavingRow,
+    MarketRow,
+    StatementRow,
+    SupplyRow,
+)
 from etsledger.ledger.store import Store
 from etsledger.ledger.stretches import Sendable
+from etsledger.ledger.year_rows import AllocationRow, ComplianceRow, ComplianceSummaryRow
 from etsledger.projections.actors import actor_rows
 from etsledger.projections.allocation import allocation_row
 from etsledger.projections.balances import balance_rows, sums_from_log

@@ -7,10 +7,10 @@ from etsledger.domain.compliance import standing
 from etsledger.domain.rulebook import Rulebook, RulebookRef, load
 from etsledger.domain.state import Entity, RegistryState, State
 from etsledger.domain.yearbook import EMPTY, YearBook, seen
-from etsledger.ledger.books import ComplianceRow, ComplianceSummaryRow
 from etsledger.ledger.errors import StoreDamaged
 from etsledger.ledger.record import read
 from etsledger.ledger.store import Store
+from etsledger.ledger.year_rows import ComplianceRow, ComplianceSummaryRow
 from etsledger.projections.instants import Viewpoint
 
 STATUSES = (

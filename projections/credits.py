@@ -16,8 +16,8 @@ from etsledger.domain.credits import CreditsIssued, StatedCredit
 from etsledger.domain.events import ISSUANCE
 from etsledger.domain.issuance import OpeningBalanceRecorded
 from etsledger.domain.locks import CreditsCancelled, CreditsLocked, CreditsUnlocked
-from etsledger.ledger.books import CreditLockRow, CreditRow, CreditUseRow
 from etsledger.ledger.record import Logged
+from etsledger.ledger.rows import CreditLockRow, CreditRow, CreditUseRow
 from etsledger.ledger.store import Store
 from etsledger.projections.following import readable
 from etsledger.projections.instants import Viewpoint

@@ -13,7 +13,7 @@ from etsledger.domain.state import Entity, Leave, RegistryState, State
 from etsledger.domain.times import business_date
 from etsledger.domain.verification import EmissionsVerified
 from etsledger.domain.yearbook import YearBook, seen
-from etsledger.ledger.books import DeadlineRow
+from etsledger.ledger.office_rows import DeadlineRow
 from etsledger.ledger.record import Logged, read
 from etsledger.ledger.store import Store
 from etsledger.projections.compliance import compliance_row, entity_then, rulebook_then

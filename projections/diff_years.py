@@ -8,9 +8,9 @@ from etsledger.domain.compliance import in_time
 from etsledger.domain.state import RegistryState, State
 from etsledger.domain.times import parse_instant
 from etsledger.domain.yearbook import EMPTY
-from etsledger.ledger.books import ComplianceRow
 from etsledger.ledger.changes import DiffRow
 from etsledger.ledger.store import Store
+from etsledger.ledger.year_rows import ComplianceRow
 from etsledger.projections.compliance import Standings
 from etsledger.projections.instants import Viewpoint
 

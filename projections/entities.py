@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from etsledger.domain.state import Entity, State
-from etsledger.ledger.books import EntityRow
+from etsledger.ledger.office_rows import EntityRow
 from etsledger.projections.compliance import entity_then
 from etsledger.projections.instants import Viewpoint
 

@@ -8,10 +8,10 @@ import msgspec
 
 from etsledger.domain.events import ALL_UNITS
 from etsledger.domain.times import iso, to_micros
-from etsledger.ledger.books import EventRow
 from etsledger.ledger.errors import StoreDamaged
 from etsledger.ledger.postings import movements
 from etsledger.ledger.record import Row, Seal, read_seal, split
+from etsledger.ledger.rows import EventRow
 from etsledger.ledger.store import Store
 from etsledger.projections.parties import Parties
 

@@ -7,9 +7,9 @@ import msgspec
 from etsledger.domain.calculation import Adjustment, Calculation, Line
 from etsledger.domain.state import State
 from etsledger.domain.times import iso
-from etsledger.ledger.books import AllocationRow
 from etsledger.ledger.explanations import Explanation, YearExplanation
 from etsledger.ledger.store import Store
+from etsledger.ledger.year_rows import AllocationRow
 from etsledger.projections.allocation import allocation_row
 from etsledger.projections.explain_arithmetic import calculation_parts
 from etsledger.projections.explain_facts import Facts

@@ -9,9 +9,9 @@ from etsledger.domain.opening_year import OpeningYearRecorded
 from etsledger.domain.state import State
 from etsledger.domain.times import iso
 from etsledger.domain.yearbook import Submission, seen
-from etsledger.ledger.books import ComplianceRow
 from etsledger.ledger.explanations import Explanation, YearExplanation
 from etsledger.ledger.store import Store
+from etsledger.ledger.year_rows import ComplianceRow
 from etsledger.projections.compliance import compliance_row, entity_then
 from etsledger.projections.explain_facts import Fact, Facts
 from etsledger.projections.explain_nodes import (

@@ -11,10 +11,10 @@ from etsledger.domain.pre_allocation import AllowancesPreAllocated
 from etsledger.domain.pre_allocation_amounts import base_year
 from etsledger.domain.rulebook import Rulebook, load
 from etsledger.domain.state import State
-from etsledger.ledger.books import EventRow
 from etsledger.ledger.errors import LedgerError, StoreDamaged, UnknownEventType
 from etsledger.ledger.explanations import Explanation
 from etsledger.ledger.record import Row, read
+from etsledger.ledger.rows import EventRow
 from etsledger.ledger.store import Store
 from etsledger.projections.events import event_row
 from etsledger.projections.explain_arithmetic import arithmetic

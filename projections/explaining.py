@@ -2,11 +2,11 @@
 
 from typing import Unpack
 
-from etsledger.ledger.books import ExplainBalanceQuestion, KnownAt, When
-from etsledger.ledger.books import Viewpoint as ViewpointQuestion
 from etsledger.ledger.clock import Clock
 from etsledger.ledger.explanations import BalanceExplanation, Explanation, YearExplanation
 from etsledger.ledger.postings import indexed
+from etsledger.ledger.questions import ExplainBalanceQuestion, KnownAt, When
+from etsledger.ledger.questions import Viewpoint as ViewpointQuestion
 from etsledger.ledger.store import Store
 from etsledger.projections.explain_allocation import explained_allocation
 from etsledger.projections.explain_balance import LIMIT, BalanceQuestion, explained_balance

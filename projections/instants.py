@@ -6,9 +6,9 @@ from typing import NamedTuple
 import msgspec
 
 from etsledger.domain.times import normalise, parse_instant
-from etsledger.ledger.books import KnownAt, When
 from etsledger.ledger.clock import Clock
 from etsledger.ledger.errors import StoreDamaged
+from etsledger.ledger.questions import KnownAt, When
 from etsledger.ledger.record import read_seal, split
 from etsledger.ledger.store import Store
 

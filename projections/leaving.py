@@ -21,9 +21,9 @@ from etsledger.domain.recalls import RecallCollected
 from etsledger.domain.state import Leave, RegistryState, State
 from etsledger.domain.surrender import SurrenderConfirmed
 from etsledger.domain.times import to_micros
-from etsledger.ledger.books import LeavingRow
 from etsledger.ledger.postings import Movement, movements
 from etsledger.ledger.record import read
+from etsledger.ledger.rows import LeavingRow
 from etsledger.ledger.store import Store
 from etsledger.projections.instants import Viewpoint
 from etsledger.projections.parties import Parties

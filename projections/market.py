@@ -11,8 +11,9 @@ from sqlalchemy import ColumnElement, func, literal_column, select
 from etsledger.domain.market import half_up, yuan
 from etsledger.domain.times import business_date, to_micros
 from etsledger.domain.trading import TradeSettled, date_text
-from etsledger.ledger.books import MarketRow, Period, When
+from etsledger.ledger.questions import Period, When
 from etsledger.ledger.record import read
+from etsledger.ledger.rows import MarketRow
 from etsledger.ledger.store import Store
 from etsledger.projections.instants import Viewpoint, instant
 from etsledger.projections.trades import Trade, Trades, stated, trade_of, trades

@@ -13,13 +13,13 @@ from itertools import takewhile
 from typing import Any, Final, NamedTuple
 
 from etsledger.domain.times import business_date, parse_instant
-from etsledger.ledger.books import BalanceRow, StatementRow
 from etsledger.ledger.reconciliation import (
     MatchKind,
     NearEvent,
     ReconciliationRow,
     StatementKind,
 )
+from etsledger.ledger.rows import BalanceRow, StatementRow
 
 NEAR_DAYS: Final = 10
 """How far, in days, events lie from a break that are near it."""

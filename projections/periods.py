@@ -7,8 +7,9 @@ from etsledger.domain.catalogue import EVENT_TYPES
 from etsledger.domain.closing import CHANGES_NOTHING, PeriodClosed
 from etsledger.domain.state import State
 from etsledger.domain.times import DAY
-from etsledger.ledger.books import EventRow, LateRow, PeriodRow
+from etsledger.ledger.office_rows import LateRow, PeriodRow
 from etsledger.ledger.record import Row, read_seal, split
+from etsledger.ledger.rows import EventRow
 from etsledger.ledger.store import Store
 from etsledger.ledger.tree import Tree
 from etsledger.projections.events import event_row

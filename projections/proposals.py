@@ -10,7 +10,7 @@ from etsledger.domain.proposals import (
     ProposalRejected,
 )
 from etsledger.domain.times import iso, parse_instant
-from etsledger.ledger.books import ProposalRow
+from etsledger.ledger.office_rows import ProposalRow
 from etsledger.ledger.record import Logged
 from etsledger.ledger.store import Store
 from etsledger.projections.following import readable

@@ -9,51 +9,47 @@ from collections.abc import Iterable, Iterator, Mapping
 from itertools import islice
 from typing import Any, Final, TypeVar, Unpack
 
-from etsledger.ledger.books import (
-    ActorRow,
+from etsledger.ledger.books import Explains
+from etsledger.ledger.changes import DiffRow
+from etsledger.ledger.clock import Clock
+from etsledger.ledger.explanations import BalanceExplanation, Explanation, YearExplanation
+from etsledger.ledger.office_rows import ActorRow, DeadlineRow, EntityRow, PeriodRow, ProposalRow
+from etsledger.ledger.provenance import TraceRow
+from etsledger.ledger.questions import (
     ActorsQuestion,
-    AllocationRow,
     BalanceQuestion,
-    BalanceRow,
-    BankingRow,
     ComplianceQuestion,
-    ComplianceRow,
-    ComplianceSummaryRow,
-    CreditRow,
     CreditsQuestion,
-    DeadlineRow,
     DeadlinesQuestion,
     DiffQuestion,
     EntitiesQuestion,
-    EntityRow,
-    EventRow,
     EventsQuestion,
     ExplainBalanceQuestion,
-    Explains,
     Instants,
     LeavingQuestion,
-    LeavingRow,
     MarketQuestion,
-    MarketRow,
-    PeriodRow,
-    ProposalRow,
     ProposalsQuestion,
     ReconcileQuestion,
     ReportQuestion,
     StatementQuestion,
-    StatementRow,
     SupplyQuestion,
-    SupplyRow,
     TraceQuestion,
     Viewpoint,
 )
-from etsledger.ledger.changes import DiffRow
-from etsledger.ledger.clock import Clock
-from etsledger.ledger.explanations import BalanceExplanation, Explanation, YearExplanation
-from etsledger.ledger.provenance import TraceRow
 from etsledger.ledger.reconciliation import OutsideRow, ReconciliationRow
+from etsledger.ledger.rows import (
+    BalanceRow,
+    BankingRow,
+    CreditRow,
+    EventRow,
+    LeavingRow,
+    MarketRow,
+    StatementRow,
+    SupplyRow,
+)
 from etsledger.ledger.store import Store
 from etsledger.ledger.verify import TableChecks
+from etsledger.ledger.year_rows import AllocationRow, ComplianceRow, ComplianceSummaryRow
 from etsledger.projections.books import LedgerBooks
 from etsledger.projections.compliance import summary_rows
 from etsledger.projections.office import OfficeBooks

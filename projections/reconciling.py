@@ -6,8 +6,9 @@ from typing import Any, Final
 
 from etsledger.domain.events import BUILT_IN_ACCOUNTS
 from etsledger.domain.times import EARLIEST, LATEST, business_date, parse_instant
-from etsledger.ledger.books import BalanceRow, ReconcileQuestion, StatementRow, When
+from etsledger.ledger.questions import ReconcileQuestion, When
 from etsledger.ledger.reconciliation import ReconciliationRow
+from etsledger.ledger.rows import BalanceRow, StatementRow
 from etsledger.projections.instants import Viewpoint, instant
 from etsledger.projections.matching import (
     NEAR_DAYS,

@@ -10,12 +10,13 @@ from sqlalchemy.exc import SQLAlchemyError
 from etsledger.domain.catalogue import apply
 from etsledger.domain.state import Holding, Scribe, State
 from etsledger.domain.times import LATEST, iso, to_micros
-from etsledger.ledger.books import Books, KnownAt
+from etsledger.ledger.books import Books
 from etsledger.ledger.clock import Clock
 from etsledger.ledger.collector import collector_paused
 from etsledger.ledger.comparisons import Difference, Replay
 from etsledger.ledger.errors import LedgerError, StoreDamaged
 from etsledger.ledger.postings import Sum, rows_of, sums
+from etsledger.ledger.questions import KnownAt
 from etsledger.ledger.record import GENESIS, Row, read
 from etsledger.ledger.store import FETCH, Store
 from etsledger.ledger.tables import postings

@@ -4,10 +4,10 @@ from collections import deque
 from datetime import datetime
 
 from etsledger.domain.times import from_micros, iso, to_micros
-from etsledger.ledger.books import StatementRow
 from etsledger.ledger.errors import UnknownEventType
 from etsledger.ledger.postings import movements
 from etsledger.ledger.record import Row, read, read_command, read_seal, split
+from etsledger.ledger.rows import StatementRow
 from etsledger.ledger.store import Store
 
 _FETCH = 2_000

@@ -3,8 +3,8 @@
 from collections.abc import Iterable
 
 from etsledger.domain.events import CONVERTED_IN, CONVERTED_OUT, ISSUANCE
-from etsledger.ledger.books import SupplyRow
 from etsledger.ledger.postings import Sum
+from etsledger.ledger.rows import SupplyRow
 from etsledger.projections.parties import Parties
 
 _PLACES = ("authority", "province", "holding", "reserve", "retired", "cancelled")

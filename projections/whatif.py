@@ -17,7 +17,7 @@ from etsledger.ledger.alterations import (
     registry_for,
     rulebook_of,
 )
-from etsledger.ledger.books import Books, When
+from etsledger.ledger.books import Books
 from etsledger.ledger.clock import Clock
 from etsledger.ledger.collector import collector_paused
 from etsledger.ledger.comparisons import (
@@ -30,6 +30,7 @@ from etsledger.ledger.comparisons import (
     WhatIf,
 )
 from etsledger.ledger.journal import Attempt
+from etsledger.ledger.questions import When
 from etsledger.ledger.replaying import Decided, Redecider, altered, hash_at, scratch_store
 from etsledger.ledger.store import Store
 from etsledger.ledger.stretches import Sendable

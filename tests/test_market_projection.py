@@ -20,7 +20,7 @@ from command_line import ask, ok, run
 from etsledger.domain.times import SHANGHAI
 from etsledger.domain.trading import net_sales
 from etsledger.ledger import Ledger, MarketRow
-from etsledger.ledger.books import Period
+from etsledger.ledger.questions import Period
 from etsledger.projections import trades as projected
 from etsledger.projections.instants import viewpoint
 from etsledger.projections.market import net_sales_as_of

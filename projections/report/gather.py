@@ -7,19 +7,14 @@ from typing import Any, Final, NamedTuple
 
 from etsledger.domain.state import Entity, State
 from etsledger.domain.times import iso, parse_instant, to_micros
-from etsledger.ledger.books import (
-    AllocationRow,
-    BalanceRow,
-    ComplianceRow,
-    EventRow,
-    PeriodRow,
-    SupplyRow,
-)
 from etsledger.ledger.heads import Head
+from etsledger.ledger.office_rows import PeriodRow
 from etsledger.ledger.postings import movements
 from etsledger.ledger.record import Row, read_seal, split
+from etsledger.ledger.rows import BalanceRow, EventRow, SupplyRow
 from etsledger.ledger.store import Store
 from etsledger.ledger.tree import Tree
+from etsledger.ledger.year_rows import AllocationRow, ComplianceRow
 from etsledger.projections.compliance import entity_then, rulebook_then
 from etsledger.projections.events import event_row
 from etsledger.projections.instants import Viewpoint

@@ -6,7 +6,7 @@ from functools import cache
 from shlex import quote
 from typing import TYPE_CHECKING, Any, cast
 
-from etsledger.ledger.books import AllocationRow
+from etsledger.ledger.year_rows import AllocationRow
 from etsledger.projections.explain_nodes import documents
 from etsledger.projections.report.charts import MET, holdings_plot, ink, obligation_plot
 from etsledger.projections.report.flows import day_of

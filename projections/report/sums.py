@@ -3,7 +3,8 @@
 from collections.abc import Iterable
 from typing import Any, Final, NamedTuple
 
-from etsledger.ledger.books import BalanceRow, ComplianceRow
+from etsledger.ledger.rows import BalanceRow
+from etsledger.ledger.year_rows import ComplianceRow
 from etsledger.projections.report.charts import MET
 from etsledger.projections.report.messages import STATUSES
 
