@@ -3,8 +3,9 @@
 A ledger of the national market of which twenty plants are asked about. Each has 200 movements
 (an allocation in two steps, ninety surrenders, successions), all over the log among transfers
 of other plants; one account has a tenth of all events as movements. Every pair asks about the
-same plant and instant; a page is 50 movements unless said otherwise. Diff, proofs and the
-rest have files of their own.
+same plant and instant; a page is 50 movements unless said otherwise. Instants lie in the last sixty
+days, so that fifty later movements of the busy account are told, and some twenty of a plant; as
+of the end neither has any. Diff, proofs and the rest have files of their own.
 """
 
 import json
@@ -150,6 +151,10 @@ def asked(given: Options, ledger: Ledger) -> Iterator[Line]:
     busy = [partial(ledger.explain_balance, BUSY, UNIT, as_of=at) for _, at in whose]
     busy_first = [partial(ledger.explain_balance, BUSY, UNIT, as_of=at, after=0)
                   for _, at in whose]  # fmt: skip
+    plain_end, busy_end = (
+        [partial(ledger.explain_balance, account, UNIT, as_of=END) for account in accounts]
+        for accounts in ([f"{n}-1" for n, _ in whose], [BUSY] * len(whose))
+    )
     half = given.events // 2
     busy_then = [partial(ledger.explain_balance, BUSY, UNIT, as_of=at, known_at=half)
                  for _, at in whose]  # fmt: skip
@@ -160,8 +165,9 @@ def asked(given: Options, ledger: Ledger) -> Iterator[Line]:
         (f"explain balance, {MOVEMENTS} movements, {events}", plain, "statement", statement, 5),
         (f"  all {MOVEMENTS} on one page", all_, "statement", statement, 5),
         (f"explain compliance, {SURRENDERS} surrenders, {events}", year, "statement", statement, 5),
-        (f"explain balance, {moved}, latest page", busy, f"{MOVEMENTS} movements", plain, 5),
-        (f"  {moved}, first page", busy_first, f"{MOVEMENTS} movements", first, 5),
+        (f"explain balance, {moved}, latest page", busy, f"{MOVEMENTS} movements", plain, 2),
+        (f"  {moved}, first page", busy_first, f"{MOVEMENTS} movements", first, 1.5),
+        (f"  {moved}, as of the end", busy_end, f"{MOVEMENTS} movements", plain_end, 1.5),
         (f"  {moved}, as known halfway", busy_then, f"{MOVEMENTS} movements", then, 5),
     ):
         times = timings(ours, beside)

@@ -25,7 +25,7 @@ SCRIPTS = {
     "growth": FULL,
     "compliance_year": QUICK,
     "comparing": FULL,
-    "tracing": QUICK,
+    "tracing": FULL,
     "explaining": FULL,
     "reporting": FULL,
     "what_if": QUICK,

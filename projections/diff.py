@@ -8,13 +8,10 @@ makes the difference, and of the events only those are read that are told.
 from operator import itemgetter
 from typing import Final
 
-import msgspec
-
 from etsledger.domain.state import State
-from etsledger.domain.times import iso, parse_instant, to_micros
+from etsledger.domain.times import to_micros
 from etsledger.ledger.changes import DiffRow
 from etsledger.ledger.postings import indexed
-from etsledger.ledger.record import split
 from etsledger.ledger.store import Store
 from etsledger.projections.between import Between
 from etsledger.projections.diff_sums import (
@@ -28,21 +25,13 @@ from etsledger.projections.diff_sums import (
 )
 from etsledger.projections.diff_years import Fact, changed_years
 from etsledger.projections.instants import Viewpoint
+from etsledger.projections.papers import papers_of
 from etsledger.projections.parties import Parties
 
-_FETCH: Final = 1_000
 _TOLD: Final = 20
 """Events that a row tells, unless told otherwise."""
 _TOLD_IN_ALL: Final = 20_000
 """Unless told otherwise, rows tell fewer events where all of them would tell more than this."""
-
-
-class _Times(msgspec.Struct, gc=False):
-    effective_at: str
-    recorded_at: str
-
-
-_times: Final = msgspec.json.Decoder(_Times)
 
 
 def diff_rows(
@@ -128,19 +117,9 @@ def _balances(
     return rows
 
 
-# -- the papers of events --------------------------------------------------------------------
-
-
 def _tell(store: Store, between: Between, rows: list[DiffRow], told: list[Told]) -> None:
     """Puts type, times and reason of each event into its row."""
-    positions = sorted({one.position for one in told})
-    papers: dict[int, tuple[str, str, str]] = {}
-    for i in range(0, len(positions), _FETCH):
-        for stored in store.rows_at(positions[i : i + _FETCH]):
-            times = _times.decode(split(stored.state)[1])
-            papers[stored.position] = (
-                stored.type, _shanghai(times.effective_at), _shanghai(times.recorded_at),
-            )  # fmt: skip
+    papers = papers_of(store, (one.position for one in told))
     for number, at, position, change in told:
         name, effective_at, recorded_at = papers[position]
         rows[number]["events"].append(
@@ -153,7 +132,3 @@ def _tell(store: Store, between: Between, rows: list[DiffRow], told: list[Told])
                 "change": change,
             }
         )
-
-
-def _shanghai(time: str) -> str:
-    return time if time.endswith("+08:00") else iso(parse_instant(time))

@@ -6,12 +6,14 @@ not a fact. This file is the one of the house; ``tracing`` takes any other that 
 surrender or a restriction moves nothing and does not change the order.
 """
 
-from collections import deque
+from array import array
 from collections.abc import Iterable
 from typing import Protocol
 
 Range = tuple[int, int]
 """Serial numbers, first and last, both included: one a tonne."""
+_SPENT = 1_024
+"""Numbers that have left an account before their room is given back."""
 
 
 class Convention(Protocol):
@@ -38,6 +40,18 @@ class Convention(Protocol):
         ...
 
 
+class _Queue:
+    """The ranges in one account, first and last in turn, in a flat array."""
+
+    __slots__ = ("ends", "head", "tonnes")
+
+    def __init__(self) -> None:
+        self.ends = array("q")
+        self.head = 0
+        """Where the ranges begin that are still there."""
+        self.tonnes = 0
+
+
 class FirstInFirstOut:
     """What came into an account first leaves it first.
 
@@ -45,50 +59,55 @@ class FirstInFirstOut:
     """
 
     def __init__(self) -> None:
-        self._ranges: dict[str, deque[Range]] = {}
-        self._sums: dict[str, int] = {}
+        self._queues: dict[str, _Queue] = {}
 
     def put(self, account: str, first: int, last: int) -> None:
         """See ``Convention.put``."""
-        ranges = self._ranges.get(account)
-        if ranges is None:
-            self._ranges[account] = deque(((first, last),))
-            self._sums[account] = last - first + 1
-            return
-        self._sums[account] += last - first + 1
-        if ranges and ranges[-1][1] + 1 == first:
-            ranges[-1] = (ranges[-1][0], last)
+        queue = self._queues.get(account)
+        if queue is None:
+            queue = self._queues[account] = _Queue()
+        queue.tonnes += last - first + 1
+        ends = queue.ends
+        if queue.head < len(ends) and ends[-1] + 1 == first:
+            ends[-1] = last
         else:
-            ranges.append((first, last))
+            ends.append(first)
+            ends.append(last)
 
     def take(self, account: str, quantity: int) -> list[Range]:
         """See ``Convention.take``."""
-        ranges = self._ranges[account]
-        self._sums[account] -= quantity
-        first, last = ranges[0]
-        if last - first >= quantity:
-            ranges[0] = (first + quantity, last)
-            return [(first, first + quantity - 1)]
+        queue = self._queues[account]
+        queue.tonnes -= quantity
+        ends, head = queue.ends, queue.head
         taken: list[Range] = []
         while quantity:
-            first, last = ranges[0]
-            size = last - first + 1
-            if size > quantity:
-                ranges[0] = (first + quantity, last)
+            first, last = ends[head], ends[head + 1]
+            if last - first >= quantity:
+                ends[head] = first + quantity
                 taken.append((first, first + quantity - 1))
                 break
-            taken.append(ranges.popleft())
-            quantity -= size
+            taken.append((first, last))
+            quantity -= last - first + 1
+            head += 2
+        if head > _SPENT and 2 * head > len(ends):
+            del ends[:head]
+            head = 0
+        queue.head = head
         return taken
 
     def holds(self, account: str) -> int:
         """See ``Convention.holds``."""
-        return self._sums.get(account, 0)
+        queue = self._queues.get(account)
+        return 0 if queue is None else queue.tonnes
 
     def there(self, account: str) -> list[Range]:
         """See ``Convention.there``."""
-        return list(self._ranges.get(account, ()))
+        queue = self._queues.get(account)
+        if queue is None:
+            return []
+        numbers = queue.ends[queue.head :]
+        return list(zip(numbers[::2], numbers[1::2], strict=True))
 
     def accounts(self) -> list[str]:
         """See ``Convention.accounts``."""
-        return list(self._ranges)
+        return list(self._queues)

@@ -1,48 +1,24 @@
 """The tonnes of one unit, followed from issuance through every move: one pass over its postings.
 
-A pass keeps no way of any tonne. It keeps which ranges of serial numbers each move took, in
-flat arrays; the way of a tonne is then all moves that took it, in their order, and a sweep
-over the ranges tells the ways of as many tonnes as are asked for.
+A pass keeps no way of any tonne, but which ranges of serial numbers each move took (``moves``).
 """
 
-from array import array
-from bisect import bisect_left, bisect_right, insort
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from heapq import heappop, heappush
-from typing import Any, NamedTuple
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
 
 from sqlalchemy import func, select
 
 from etsledger.domain.events import CONVERTED_IN, CONVERTED_OUT, ISSUANCE
-from etsledger.domain.times import to_micros
 from etsledger.ledger.errors import StoreDamaged
 from etsledger.ledger.store import Store
 from etsledger.ledger.tables import postings
 from etsledger.projections.fifo import Convention, Range
 from etsledger.projections.instants import Viewpoint
+from etsledger.projections.moves import Atom, Moves
+from etsledger.projections.unit_facts import Legs, UnitFacts
 
 _p = postings.c
-_FETCH = 10_000
 _SOURCES = (ISSUANCE, CONVERTED_IN)
-Legs = list[tuple[str, int]]
-"""What an event did to holdings of the unit: account and tonnes, in the order of its legs."""
-
-
-class Move(NamedTuple):
-    """Tonnes of a unit went from one account to another, by way of others, in one event."""
-
-    position: int
-    source: str
-    target: str
-    via: tuple[str, ...]
-
-
-class Atom(NamedTuple):
-    """Tonnes with the same way: their serial numbers, and the moves that took them."""
-
-    first: int
-    last: int
-    moves: tuple[int, ...]
 
 
 def minted(store: Store, registry: str, unit: str, upto: int) -> dict[int, tuple[int, int]]:
@@ -86,18 +62,15 @@ class Threads:
         self.registry, self.unit = registry, unit
         self.given = minted(store, registry, unit, view.upto)
         self.holdings = convention()
-        self.moves: list[Move] = []
+        self.moves = Moves(keep)
         self.left: dict[int, list[Range]] = {}
         """What left for another vintage, by position, in its order."""
         self.linked: list[Atom] | None = None
-        self._low, self._high = keep or (1, 2**62)
-        self._firsts, self._lasts = array("q"), array("q")
-        self._of_move = array("q")
         self._thread_all(store, view)
 
     def _thread_all(self, store: Store, view: Viewpoint) -> None:
         instant, stuck = 0, list[tuple[int, Legs]]()
-        for at, position, legs in self._events(store, view):
+        for at, position, legs in UnitFacts(store, self.registry, self.unit, view):
             if stuck and at != instant:
                 self._settle(stuck)
                 stuck = []
@@ -105,26 +78,6 @@ class Threads:
             if not self._thread(position, legs):
                 stuck.append((position, legs))
         self._settle(stuck)
-
-    def _events(self, store: Store, view: Viewpoint) -> Iterator[tuple[int, int, Legs]]:
-        query = (
-            select(_p.effective_at, _p.position, _p.account, _p.quantity)
-            .where(_p.registry == self.registry, _p.unit == self.unit, _p.bucket == "held")
-            .where(_p.effective_at <= to_micros(view.as_of), _p.position <= view.upto)
-            .order_by(_p.effective_at, _p.position, _p.leg)
-        )
-        at = position = 0
-        legs: Legs = []
-        with store.engine.connect() as connection:
-            result: Any = connection.execution_options(yield_per=_FETCH).execute(query)
-            for when, where, account, quantity in result:
-                if where != position:
-                    if legs:
-                        yield at, position, legs
-                    at, position, legs = when, where, []
-                legs.append((account, quantity))
-        if legs:
-            yield at, position, legs
 
     def _settle(self, stuck: list[tuple[int, Legs]]) -> None:
         """Events of one instant that others of it must come before.
@@ -179,64 +132,18 @@ class Threads:
             taken = holdings.take(source, quantity)
         if target == CONVERTED_OUT:
             self.left.setdefault(position, []).extend(taken)
-        low, high, index = self._low, self._high, len(self.moves)
-        kept = False
         for first, last in taken:
             holdings.put(target, first, last)
-            if last >= low and first <= high:
-                kept = True
-                self._firsts.append(max(first, low))
-                self._lasts.append(min(last, high))
-                self._of_move.append(index)
-        if kept:
-            self.moves.append(Move(position, source, target, via))
+        self.moves.add(position, source, target, via, taken)
 
     def converted_in(self) -> list[Range]:
         """The ranges that came from older vintages and are in the books at the viewpoint."""
-        there = {move.position for move in self.moves if move.source == CONVERTED_IN}
+        there = self.moves.out_of(CONVERTED_IN)
         return [given for position, given in self.given.items() if position in there]
 
     def atoms(self, ranges: Iterable[Range]) -> Iterator[Atom]:
-        """The tonnes of some ranges by way, in the order of their serial numbers.
-
-        Numbers that are not in the books at the viewpoint are left out.
-        """
-        wanted = sorted(ranges)
-        order = sorted(range(len(self._firsts)), key=self._firsts.__getitem__)
-        ends: list[tuple[int, int]] = []
-        active: list[int] = []
-        at, count = 0, len(order)
-        for low, high in wanted:
-            position = low
-            while position <= high:
-                while at < count and self._firsts[order[at]] <= position:
-                    entry = order[at]
-                    at += 1
-                    if self._lasts[entry] >= position:
-                        insort(active, self._of_move[entry])
-                        heappush(ends, (self._lasts[entry], self._of_move[entry]))
-                while ends and ends[0][0] < position:
-                    del active[bisect_left(active, heappop(ends)[1])]
-                until = high
-                if ends:
-                    until = min(until, ends[0][0])
-                if at < count:
-                    until = min(until, self._firsts[order[at]] - 1)
-                if active:
-                    yield Atom(position, until, tuple(active))
-                elif at == count:
-                    break
-                position = until + 1
-
-
-def within(atoms: Sequence[Atom], first: int, last: int) -> Iterator[Atom]:
-    """The parts of atoms (in order) that lie within a range."""
-    at = max(0, bisect_right(atoms, first, key=lambda atom: atom.first) - 1)
-    while at < len(atoms) and atoms[at].first <= last:
-        atom = atoms[at]
-        if atom.last >= first:
-            yield Atom(max(atom.first, first), min(atom.last, last), atom.moves)
-        at += 1
+        """The tonnes of some ranges by way, of those in the books at the viewpoint."""
+        return self.moves.atoms(ranges)
 
 
 def _net(legs: Legs) -> tuple[tuple[tuple[str, str, int], ...], tuple[str, ...]]:

@@ -16,15 +16,15 @@ from typing import NamedTuple
 from sqlalchemy import select
 
 from etsledger.domain.events import CONVERTED_IN, CONVERTED_OUT
-from etsledger.domain.times import iso
 from etsledger.ledger.postings import Sum
 from etsledger.ledger.provenance import TraceRow, TraceStep
-from etsledger.ledger.record import read_seal, split
 from etsledger.ledger.store import Store
 from etsledger.ledger.tables import postings
 from etsledger.projections.fifo import Convention, FirstInFirstOut, Range
 from etsledger.projections.instants import Viewpoint
-from etsledger.projections.threads import Atom, Move, Threads, within
+from etsledger.projections.moves import Atom, within
+from etsledger.projections.papers import Papers, papers_of
+from etsledger.projections.threads import Threads
 
 _PAGE = 200
 _p = postings.c
@@ -36,9 +36,6 @@ class _Stretch(NamedTuple):
     threads: Threads
     first: int
     moves: tuple[int, ...]
-
-    def move(self, index: int) -> Move:
-        return self.threads.moves[self.moves[index]]
 
 
 class _Block(NamedTuple):
@@ -109,13 +106,14 @@ class Tracing:
     def _back(self, block: _Block) -> Iterator[_Block]:
         """The block in parts that came from the same tonnes of older vintages."""
         stretch = block.way[0]
-        born = stretch.move(0)
-        if born.source != CONVERTED_IN:
+        moves, born = stretch.threads.moves, stretch.moves[0]
+        if moves.source(born) != CONVERTED_IN:
             yield block
             return
-        start = stretch.first - stretch.threads.given[born.position][0]
+        position = moves.position(born)
+        start = stretch.first - stretch.threads.given[position][0]
         done = 0
-        for unit, piece, offset in self._carried(stretch.threads.registry, born.position):
+        for unit, piece, offset in self._carried(stretch.threads.registry, position):
             low, high = max(offset, start), min(offset + _size(piece), start + block.size)
             if low >= high:
                 continue
@@ -130,19 +128,20 @@ class Tracing:
     def _on(self, block: _Block) -> Iterator[_Block]:
         """The block in parts that became the same tonnes of newer vintages."""
         stretch = block.way[-1]
-        went = stretch.move(-1)
-        if went.target != CONVERTED_OUT:
+        moves, went = stretch.threads.moves, stretch.moves[-1]
+        if moves.target(went) != CONVERTED_OUT:
             yield block
             return
+        position = moves.position(went)
         registry, old = stretch.threads.registry, stretch.threads.unit
-        into = self._into(went.position)
+        into = self._into(position)
         newer = self._of(registry, into)
-        for unit, piece, offset in self._carried(registry, went.position):
+        for unit, piece, offset in self._carried(registry, position):
             first = max(stretch.first, piece[0])
             last = min(stretch.first + block.size - 1, piece[1])
             if unit != old or first > last:
                 continue
-            came = newer.given[went.position][0] + offset - piece[0]
+            came = newer.given[position][0] + offset - piece[0]
             for atom in within(self._linked(newer), first + came, last + came):
                 after = _Stretch(newer, atom.first, atom.moves)
                 start = atom.first - came - stretch.first
@@ -188,27 +187,15 @@ class Tracing:
 
     def _rows(self, registry: str, unit: str, blocks: Iterator[_Block]) -> Iterator[TraceRow]:
         while page := list(islice(blocks, _PAGE)):
-            papers = self._papers(page)
-            for block in page:
-                yield _row(registry, unit, block, papers)
-
-    def _papers(self, blocks: list[_Block]) -> dict[int, tuple[str, str, str]]:
-        """Type and both times of the events on some ways, by position."""
-        positions = sorted(
-            {
-                stretch.threads.moves[move].position
-                for block in blocks
+            positions = (
+                stretch.threads.moves.position(move)
+                for block in page
                 for stretch in block.way
                 for move in stretch.moves
-            }
-        )
-        found: dict[int, tuple[str, str, str]] = {}
-        for i in range(0, len(positions), 1_000):
-            for row in self._store.rows_at(positions[i : i + 1_000]):
-                sealed = read_seal(split(row.state)[1])
-                times = iso(sealed.effective_at), iso(sealed.recorded_at)
-                found[row.position] = (row.type, *times)
-        return found
+            )
+            papers = papers_of(self._store, positions)
+            for block in page:
+                yield _row(registry, unit, block, papers)
 
 
 def trace_rows(
@@ -256,28 +243,27 @@ def _disjoint(ranges: list[Range]) -> list[Range]:
     return merged
 
 
-def _row(
-    registry: str, unit: str, block: _Block, papers: dict[int, tuple[str, str, str]]
-) -> TraceRow:
+def _row(registry: str, unit: str, block: _Block, papers: dict[int, Papers]) -> TraceRow:
     way: list[TraceStep] = []
     own = block.way[0]
     for stretch in block.way:
         own = stretch if stretch.threads.unit == unit else own
+        last, moves = stretch.first + block.size - 1, stretch.threads.moves
         for index in stretch.moves:
-            move = stretch.threads.moves[index]
-            name, effective_at, recorded_at = papers[move.position]
+            position = moves.position(index)
+            name, effective_at, recorded_at = papers[position]
             way.append(
                 {
-                    "position": move.position,
+                    "position": position,
                     "type": name,
                     "effective_at": effective_at,
                     "recorded_at": recorded_at,
                     "unit": stretch.threads.unit,
                     "first": stretch.first,
-                    "last": stretch.first + block.size - 1,
-                    "from": move.source,
-                    "via": list(move.via),
-                    "to": move.target,
+                    "last": last,
+                    "from": moves.source(index),
+                    "via": list(moves.via(index)),
+                    "to": moves.target(index),
                 }
             )
     return {

@@ -8,9 +8,7 @@ import pytest
 from banking_books import BEFORE, NEW, TODAY, BankingBook
 from etsledger.ledger import Ledger
 from etsledger.ledger.provenance import TraceRow
-from helpers import ON_SQLITE, REGISTRY, UNIT, DayBook, SteppingClock, send_all, trial_registry
-
-pytestmark = ON_SQLITE
+from helpers import REGISTRY, UNIT, DayBook, SteppingClock, send_all, trial_registry
 
 
 @pytest.fixture

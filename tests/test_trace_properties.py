@@ -8,6 +8,7 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from itertools import groupby, pairwise
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import rule, run_state_machine_as_test
@@ -16,7 +17,8 @@ from banking_books import BEFORE, NEW, OLD, TODAY, BankingBook
 from etsledger.domain.times import iso
 from etsledger.ledger import Ledger, Refusal
 from etsledger.ledger.provenance import TraceStep
-from helpers import ON_SQLITE, SteppingClock
+from etsledger.projections import fifo, moves
+from helpers import SteppingClock
 from plain_model import Fact
 from random_books import BUSY, UNITS, Books, picks
 
@@ -131,14 +133,25 @@ class Traced(Books):
             assert one["effective_at"] <= other["effective_at"]
 
 
-@ON_SQLITE
-def test_random_commands_are_traced_tonne_by_tonne(new_store_url: Callable[[], str]) -> None:
+@pytest.mark.parametrize(
+    ("new_store_url", "examples"),
+    [("sqlite", 20), pytest.param("postgres", 4, marks=pytest.mark.postgres)],
+    indirect=["new_store_url"],
+)
+@pytest.mark.parametrize("room", [1_024, 2])
+def test_random_commands_are_traced_tonne_by_tonne(
+    new_store_url: Callable[[], str], examples: int, room: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also where ranges are sorted two at a time and what has left gives its room back at once."""
+    monkeypatch.setattr(fifo, "_SPENT", room)
+    monkeypatch.setattr(moves, "_PILE", room)
+
     class Here(Traced):
         def new_url(self) -> str:
             return new_store_url()
 
     budget = settings(
-        max_examples=20,
+        max_examples=examples,
         stateful_step_count=40,
         suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
     )
@@ -158,7 +171,6 @@ steps = st.lists(
 )
 
 
-@ON_SQLITE
 @settings(
     max_examples=10,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
