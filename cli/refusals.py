@@ -6,7 +6,7 @@ from etsledger.cli.options import NAME, registry_option
 from etsledger.cli.output import Output, output_option
 from etsledger.cli.stores import Settings, pass_settings
 
-_COLUMNS = ("recorded_at", "command_id", "code", "command", "refusal")
+_COLUMNS = ("recorded_at", "position", "command_id", "code", "command", "refusal")
 
 
 @click.command()
