@@ -103,7 +103,7 @@ def on_postgres(postgres_url: str) -> Iterator[Books]:
                      ("ROLE etsledger", f"ROLE {owner}")):  # fmt: skip
         assert old in block
         block = block.replace(old, new)
-    auditor = url.set(username=role, password="one of their own")
+    auditor = url.set(username=role, password="one-of-their-own")
     with psycopg.connect(postgres_url, autocommit=True) as connection:
         yield Books(
             postgres_url,
