@@ -1,6 +1,5 @@
 """``export`` and ``import``: the whole log as JSON lines."""
 
-import os
 import stat
 import sys
 from collections.abc import Callable, Generator, Iterable, Iterator
@@ -16,6 +15,7 @@ from etsledger.cli.progress import progress
 from etsledger.cli.stores import Settings, pass_settings
 from etsledger.cli.streams import write
 from etsledger.cli.trust import read_kept_head
+from etsledger.ledger.durable import replaced
 
 
 @click.command()
@@ -74,16 +74,8 @@ def _complete_or_not_at_all(target: Path) -> Generator[IO[bytes]]:
         with target.open("wb") as out:  # a device or a pipe: not to be replaced by a file
             yield out
         return
-    partial = target.with_name(f".{target.name}.{os.getpid()}.part")
-    try:
-        with partial.open("xb") as out:
-            yield out
-            out.flush()
-            os.fsync(out.fileno())
-        partial.replace(target)
-    except BaseException:
-        partial.unlink(missing_ok=True)
-        raise
+    with replaced(target) as out:
+        yield out
 
 
 @click.command("import")

@@ -6,7 +6,7 @@ that its actor holds when it is recorded (``domain/authority.py``).
 """
 
 from datetime import datetime
-from typing import ClassVar, Literal, get_args
+from typing import ClassVar, Literal
 
 import msgspec
 
@@ -20,16 +20,10 @@ from etsledger.domain.errors import (
     UnknownReference,
 )
 from etsledger.domain.events import Event
+from etsledger.domain.roles import FOR_SOME, ROLES, Role
 from etsledger.domain.state import Actor, Fact, RegistryState, RoleFact, Scribe
 from etsledger.domain.times import iso
 
-Role = Literal[
-    "competent_authority", "province", "entity", "exchange", "credit_registry", "verifier",
-    "auditor",
-]  # fmt: skip
-ROLES: tuple[str, ...] = get_args(Role)
-FOR_SOME: tuple[str, ...] = ("verifier", "auditor")
-"""Roles that may be for one province or one entity, and are for all unless it is said."""
 GRANTING = "grant_role"
 """Whoever may send this command keeps the office going: the last one keeps the role."""
 

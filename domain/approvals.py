@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from etsledger.domain import authority
-from etsledger.domain.commands import Command
+from etsledger.domain.commands import Command, command_name
 from etsledger.domain.counterparties import between_trusted
 from etsledger.domain.desk import Desk
 from etsledger.domain.errors import ApprovalRequired, InvalidCommand, NotAuthorised, Refusal
@@ -45,7 +45,7 @@ def refusal(command: Command, desk: Desk) -> Refusal | None:
 
 def is_spared(command: Command, row: "Approval", desk: Desk) -> bool:
     """Whether trust between the two accounts takes the place of the second person."""
-    return row.trusted and between_trusted(command, authority.command_name(command), desk)
+    return row.trusted and between_trusted(command, command_name(command), desk)
 
 
 def not_approved_by(
@@ -107,7 +107,7 @@ def actor_of(command: Command, what: str, desk: Desk) -> str:
     message = f"{what} names no actor: a second person is another than the first"
     if desk.rules_now.authority is None:
         raise InvalidCommand(f"actor: {message}", field="actor")
-    raise NotAuthorised(message, actor=None, command=authority.command_name(command), roles=[])
+    raise NotAuthorised(message, actor=None, command=command_name(command), roles=[])
 
 
 def _sent_by(actor: str, command: Command) -> Command:

@@ -9,9 +9,7 @@ from datetime import datetime
 from typing import NamedTuple
 
 from etsledger.domain.actors import (
-    FOR_SOME,
     GRANTING,
-    ROLES,
     GrantRole,
     RegisterActor,
     RevokeRole,
@@ -20,10 +18,11 @@ from etsledger.domain.actors import (
     revoked,
 )
 from etsledger.domain.acts import ACTS, Acts, names_of
-from etsledger.domain.commands import Command
+from etsledger.domain.commands import Command, command_name
 from etsledger.domain.desk import Desk
 from etsledger.domain.errors import NotAuthorised
 from etsledger.domain.events import AUTHORITY, OUTSIDE_ACCOUNTS, PROVINCE, RESERVE
+from etsledger.domain.roles import FOR_SOME, ROLES
 from etsledger.domain.rulebook import Rulebook
 from etsledger.domain.state import Account, Actor, RegistryState, RoleFact
 from etsledger.domain.times import iso
@@ -41,11 +40,6 @@ class Acted(NamedTuple):
     kinds: tuple[str, ...] = ()
     everybody: bool = False
     """It concerns the whole registry: none but a role of scope ``all`` may send it."""
-
-
-def command_name(command: Command) -> str:
-    """The name of a command as files write it."""
-    return str(type(command).__struct_config__.tag)
 
 
 def command_names(command: Command) -> tuple[str, ...]:

@@ -62,3 +62,8 @@ class Command(
     approved_by: Text | None = None
     reference: Text | None = None
     reason: Text | None = None
+
+
+def command_name(command: Command) -> str:
+    """The name of a command as files write it."""
+    return str(type(command).__struct_config__.tag)

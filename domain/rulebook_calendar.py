@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field, model_validator
 
-from etsledger.domain.rulebook_office import Role
+from etsledger.domain.roles import Role
 from etsledger.domain.rulebook_years import Source, Table
 
 

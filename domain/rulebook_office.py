@@ -11,12 +11,9 @@ from typing import Annotated, Final, Literal
 from pydantic import Field, model_validator
 
 from etsledger.domain.acts import ACTS
+from etsledger.domain.roles import Role
 from etsledger.domain.rulebook_years import Source, Table
 
-Role = Literal[
-    "competent_authority", "province", "entity", "exchange", "credit_registry", "verifier",
-    "auditor",
-]  # fmt: skip
 Scope = Literal["all", "province", "own", "none"]
 """``province``: of the province that the role was granted for; ``own``: of its entity."""
 ANY: Final = "*"

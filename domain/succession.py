@@ -13,7 +13,7 @@ import msgspec
 
 from etsledger.domain import custody, loans
 from etsledger.domain.acts import ACTS
-from etsledger.domain.commands import Command, Id
+from etsledger.domain.commands import Command, Id, command_name
 from etsledger.domain.desk import Desk
 from etsledger.domain.errors import ParticipantNotAllowed
 from etsledger.domain.events import Posting, move
@@ -155,7 +155,7 @@ _STILL: Final = frozenset((
 
 def refusal(command: Command, desk: Desk) -> ParticipantNotAllowed | None:
     """Why a command is refused that concerns an entity which others succeeded wholly."""
-    name = str(type(command).__struct_config__.tag)
+    name = command_name(command)
     acts = ACTS.get(name)
     if acts is None or name in _STILL:
         return None

@@ -15,6 +15,7 @@ from typing import Any, Final, NamedTuple
 
 from etsledger.domain.times import iso
 from etsledger.ledger.clock import Clock, system_clock
+from etsledger.ledger.durable import part_of, sync
 from etsledger.ledger.epochs import Epochs
 from etsledger.ledger.errors import BackupRefused
 from etsledger.ledger.heads import Epoch, Head
@@ -239,10 +240,10 @@ def _new_file(target: Path) -> Generator[Path]:
         raise BackupRefused(f"the folder {target.parent} does not exist")
     for suffix in _SIDE_FILES:
         _free(target.with_name(target.name + suffix))
-    part = target.with_name(f".{target.name}.{os.getpid()}.part")
+    part = part_of(target)
     try:
         yield part
-        _sync(part)
+        sync(part)
         try:
             os.link(part, target)  # unlike a rename it replaces nothing
         except FileExistsError:
@@ -250,7 +251,7 @@ def _new_file(target: Path) -> Generator[Path]:
         except OSError:  # a file system without links
             _free(target)
             part.rename(target)
-        _sync(target.parent)
+        sync(target.parent)
     except (OSError, sqlite3.Error) as error:
         raise BackupRefused(f"{target} cannot be written: {error}") from error
     finally:
@@ -264,14 +265,6 @@ def _free(path: Path) -> None:
             f"{path} is there already, and nothing is written over: give another name, or move "
             "it away first"
         )
-
-
-def _sync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _say(file: Path, said: dict[str, str] | dict[str, str | None]) -> None:

@@ -322,9 +322,9 @@ class Draft:
         ids = bisect_right(self.commands, position, key=lambda row: row[2])
         for command_id, _, _ in self.commands[:ids]:
             del self._accepted[command_id]
-        del self.entries[:done], self.postings[:rows], self.commands[:ids]
         entries, commands, postings, names = self._saved
-        self._saved = (entries - done, commands - ids, postings - rows, names)
+        del self.entries[:done], self.postings[:rows], self.commands[:ids], self.names[:names]
+        self._saved = (entries - done, commands - ids, postings - rows, 0)
         self._past.advance(position)
 
     # -- back ----------------------------------------------------------------------------

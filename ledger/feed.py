@@ -15,6 +15,7 @@ from typing import Annotated, Final, NamedTuple
 
 import msgspec
 
+from etsledger.ledger.durable import replaced
 from etsledger.ledger.errors import FeedBroken
 from etsledger.ledger.record import GENESIS, hash_of
 from etsledger.ledger.rows import EventRow
@@ -57,21 +58,8 @@ class Cursor:
 
     def save(self, point: Point) -> None:
         """Moves it, durably and in one step: a crash leaves the old place or the new one."""
-        part = self._path.with_name(f".{self._path.name}.{os.getpid()}.part")
-        try:
-            with part.open("wb") as file:
-                file.write(msgspec.json.encode(point._asdict()) + b"\n")
-                file.flush()
-                os.fsync(file.fileno())
-            part.replace(self._path)
-        except BaseException:
-            part.unlink(missing_ok=True)
-            raise
-        folder = os.open(self._path.absolute().parent, os.O_RDONLY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
+        with replaced(self._path) as file:
+            file.write(msgspec.json.encode(point._asdict()) + b"\n")
 
 
 class Feed:

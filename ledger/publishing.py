@@ -14,6 +14,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
+from etsledger.ledger.durable import sync
 from etsledger.ledger.heads import Head
 
 Publish = Callable[[Head], None]
@@ -78,11 +79,7 @@ def append_line(path: Path, line: bytes) -> None:
                 os.ftruncate(descriptor, end)
             raise
     if new:
-        folder = os.open(path.parent, os.O_RDONLY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
+        sync(path.parent)
 
 
 @contextmanager

@@ -7,6 +7,7 @@ from typing import Any, Unpack
 
 from sqlalchemy import inspect
 
+from etsledger.domain.state import State
 from etsledger.ledger.books import Explains
 from etsledger.ledger.changes import DiffRow
 from etsledger.ledger.clock import Clock
@@ -76,6 +77,15 @@ class LedgerBooks:
             done = merge_index(self._store, head)
         self._parties.follow(head)
         return view, min(done, view.upto)
+
+    def _asked(self, as_of: When, known_at: KnownAt) -> tuple[Viewpoint, int]:
+        """The viewpoint of a question that needs no sums, and the head it is asked at."""
+        head = self._store.head_position()
+        return viewpoint(self._store, self._clock, as_of, known_at, head), head
+
+    def _state(self, entity: str | None, head: int) -> State:
+        """Registries, entities and year books: of one entity, or of all."""
+        return self._years.follow(head) if entity is None else self._years.of_entity(entity, head)
 
     def _sums(self, view: Viewpoint, done: int, from_log: bool, **filters: str | None) -> list[Sum]:
         if from_log:
@@ -147,14 +157,8 @@ class LedgerBooks:
         self, registry: str | None, entity: str | None, as_of: When, known_at: KnownAt, log: bool
     ) -> Standings:
         """How entities stand with their years; what ``compliance`` shows."""
-        head = self._store.head_position()
-        view = viewpoint(self._store, self._clock, as_of, known_at, head)
-        if log:
-            state = from_log(self._store, view.upto)
-        elif entity is not None:
-            state = self._years.of_entity(entity, head)
-        else:
-            state = self._years.follow(head)
+        view, head = self._asked(as_of, known_at)
+        state = from_log(self._store, view.upto) if log else self._state(entity, head)
         return Standings(self._store, state, view, registry=registry)
 
     def compliance(
@@ -179,8 +183,7 @@ class LedgerBooks:
             found = self.standings(registry, entity, as_of, known_at, False)
             yield from (row for _, row in found.rows(entity, None))
             return
-        head = self._store.head_position()
-        view = viewpoint(self._store, self._clock, as_of, known_at, head)
+        view, head = self._asked(as_of, known_at)
         for state in self._years.in_parts(head):
             part = Standings(self._store, state, view, registry=registry)
             yield from (row for _, row in part.rows(None, None))
@@ -209,8 +212,7 @@ class LedgerBooks:
         known_at: KnownAt = None,
     ) -> AllocationRow | None:
         """See ``Ledger.allocation``."""
-        head = self._store.head_position()
-        view = viewpoint(self._store, self._clock, as_of, known_at, head)
+        view, head = self._asked(as_of, known_at)
         state = self._years.of_entity(entity, head)
         return allocation_row(self._store, state, view, entity, year, registry)
 
@@ -228,8 +230,7 @@ class LedgerBooks:
         from_log: bool = False,
     ) -> list[MarketRow]:
         """See ``Ledger.market``."""
-        head = self._store.head_position()
-        view = viewpoint(self._store, self._clock, as_of, known_at, head)
+        view, head = self._asked(as_of, known_at)
         wanted = MarketFilter(registry, unit, method, date_of(start), date_of(end))
         if from_log:
             return market_from_log(self._store, view, wanted, by).rows()
@@ -245,8 +246,8 @@ class LedgerBooks:
         known_at: KnownAt = None,
     ) -> BankingRow | None:
         """See ``Ledger.banking``."""
-        view, _ = self._view(as_of, known_at)
-        head = self._store.head_position()
+        view, head = self._asked(as_of, known_at)
+        self._parties.follow(head)
         self._trades.follow(head)
         state = self._years.of_entity(entity, head)
         return banking_row(self._store, state, self._parties, self._trades, view, entity, registry)
@@ -260,8 +261,7 @@ class LedgerBooks:
         known_at: KnownAt = None,
     ) -> list[CreditRow]:
         """See ``Ledger.credits``."""
-        head = self._store.head_position()
-        view = viewpoint(self._store, self._clock, as_of, known_at, head)
+        view, _ = self._asked(as_of, known_at)
         return credit_rows(self._store, view, registry=registry, unit=unit)
 
     def deadlines(
@@ -275,10 +275,9 @@ class LedgerBooks:
         running: bool = False,
     ) -> list[DeadlineRow]:
         """See ``Ledger.deadlines``."""
-        view, _ = self._view(as_of, known_at)
-        head = self._store.head_position()
-        years = self._years
-        state = years.follow(head) if entity is None else years.of_entity(entity, head)
+        view, head = self._asked(as_of, known_at)
+        self._parties.follow(head)
+        state = self._state(entity, head)
         asked = Narrowed(registry, entity, year, running)
         return deadline_rows(self._store, state, self._parties, view, asked)
 
@@ -286,8 +285,7 @@ class LedgerBooks:
         self, *, registry: str | None = None, as_of: When = None, known_at: KnownAt = None
     ) -> list[PeriodRow]:
         """See ``Ledger.periods``."""
-        head = self._store.head_position()
-        view = viewpoint(self._store, self._clock, as_of, known_at, head)
+        view, head = self._asked(as_of, known_at)
         # Of no entity: what holds for the registries is all that is asked for.
         state = self._years.of_entity("", head)
         return period_rows(self._store, state, view, registry)
@@ -301,10 +299,9 @@ class LedgerBooks:
         known_at: KnownAt = None,
     ) -> list[LeavingRow]:
         """See ``Ledger.leaving``."""
-        view, _ = self._view(as_of, known_at)
-        head = self._store.head_position()
-        years = self._years
-        state = years.follow(head) if entity is None else years.of_entity(entity, head)
+        view, head = self._asked(as_of, known_at)
+        self._parties.follow(head)
+        state = self._state(entity, head)
         return list(
             leaving_rows(self._store, state, self._parties, view, registry=registry, entity=entity)
         )
@@ -320,8 +317,7 @@ class LedgerBooks:
         known_at: KnownAt = None,
     ) -> list[ActorRow]:
         """See ``Ledger.actors``."""
-        head = self._store.head_position()
-        view = viewpoint(self._store, self._clock, as_of, known_at, head)
+        view, head = self._asked(as_of, known_at)
         return actor_rows(
             self._store, self._office.follow(head), view, registry=registry, actor=actor,
             role=role, entity=entity,
@@ -337,9 +333,8 @@ class LedgerBooks:
         known_at: KnownAt = None,
     ) -> list[EntityRow]:
         """See ``Ledger.entities``."""
-        head = self._store.head_position()
-        view = viewpoint(self._store, self._clock, as_of, known_at, head)
-        state = self._years.follow(head) if entity is None else self._years.of_entity(entity, head)
+        view, head = self._asked(as_of, known_at)
+        state = self._state(entity, head)
         return list(entity_rows(state, view, registry=registry, entity=entity, province=province))
 
     def proposals(
@@ -351,8 +346,7 @@ class LedgerBooks:
         known_at: KnownAt = None,
     ) -> list[ProposalRow]:
         """See ``Ledger.proposals``."""
-        head = self._store.head_position()
-        view = viewpoint(self._store, self._clock, as_of, known_at, head)
+        view, _ = self._asked(as_of, known_at)
         return proposal_rows(self._store, view, registry=registry, status=status)
 
     def events(
@@ -441,11 +435,9 @@ class LedgerBooks:
 
         before, _ = self._view(*start)
         after, _ = self._view(*end)
-        head, state = self._store.head_position(), None
-        if account is None and unit is None and entity is not None:
-            state = self._years.of_entity(entity, head)
-        elif account is None and unit is None:
-            state = self._years.follow(head)
+        state = None
+        if account is None and unit is None:
+            state = self._state(entity, self._store.head_position())
         return diff_rows(
             self._store, self._parties, state, before, after, registry=registry, account=account,
             entity=entity, unit=unit, events=events,

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from etsledger.domain.actors import FOR_SOME, ROLES
+from etsledger.domain.roles import FOR_SOME, ROLES
 from helpers import ON_SQLITE, DayBook, live_state
 from offices import Office
 
